@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""crash and drgn on a dump: what they print, as text to compare."""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+
+from . import env, run
+
+# Runs under the distribution's Python, which has drgn, whatever Python runs the tests.
+LIST_TASKS = r'''
+import json, sys
+try:
+    import drgn
+    from drgn.helpers.linux.pid import for_each_task
+except ImportError as error:
+    print(error, file=sys.stderr)
+    sys.exit(77)
+prog = drgn.Program()
+prog.set_core_dump(sys.argv[1])
+prog.load_debug_info([sys.argv[2]])
+json.dump(sorted([int(t.pid), t.comm.string_().decode()] for t in for_each_task(prog)), sys.stdout)
+'''
+
+
+def vmlinux_of(core: env.Vmcore) -> str:
+    path = env.peer_tool(f'vmlinux-{core.release}')
+    if not path:
+        raise env.missing(f'no vmlinux-{core.release} in peers/')
+    return path
+
+
+def crash_program() -> str:
+    """crash 9: bookworm's 8.0.2 finds only the idle tasks of today's 6.1 kernels."""
+    path = env.peer_tool('crash-sid')
+    if not path:
+        raise env.missing('no crash-sid in peers/')
+    return path
+
+
+def crash(dump: str, vmlinux: str, commands: tuple[str, ...]) -> dict[str, str]:
+    """What each command prints."""
+    folder = tempfile.mkdtemp(dir=env.scratch())
+    outputs = [os.path.join(folder, str(number)) for number in range(len(commands))]
+    script = os.path.join(folder, 'commands')
+    with open(script, 'w', encoding='ascii') as file:
+        file.writelines(f'{command} > {output}\n' for command, output in zip(commands, outputs))
+        file.write('quit\n')
+    done = run.run(crash_program(), '-s', '-i', script, vmlinux, dump, cwd=folder)
+    printed = {}
+    for command, output in zip(commands, outputs):
+        if not os.path.exists(output):
+            raise AssertionError(f'crash did not get to "{command}":\n{done}')
+        with open(output, encoding='utf-8', errors='replace') as file:
+            printed[command] = file.read()
+    shutil.rmtree(folder)
+    return printed
+
+
+def drgn_tasks(dump: str, vmlinux: str) -> list[tuple[int, str]]:
+    """(pid, comm) of every task, idle tasks excepted, in order of pid."""
+    done = run.run('/usr/bin/python3', '-c', LIST_TASKS, dump, vmlinux)
+    if done.status == 77:
+        raise env.missing(f'no drgn (python3-drgn): {done.err.strip()}')
+    if done.status != 0:
+        raise AssertionError(f'drgn failed:\n{done}')
+    return [(pid, comm) for pid, comm in json.loads(done.out)]
+
+
+def tasks_of_ps(text: str) -> list[tuple[int, str]]:
+    """(pid, comm) of crash's ps; kernel threads stand in brackets there, idle tasks have pid 0."""
+    tasks = []
+    for line in text.splitlines()[1:]:
+        fields = line.removeprefix('>').split(None, 8)
+        comm = fields[8]
+        if comm.startswith('[') and comm.endswith(']'):
+            comm = comm[1:-1]
+        if int(fields[0]):
+            tasks.append((int(fields[0]), comm))
+    return sorted(tasks)

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is here to test with: the program, real vmcores, peers, the page checker.
+
+VMSIFT               the program (default: build/release/vmsift of this checkout)
+VMSIFT_CACHE         where vmcores/ and peers/ are (default: ${XDG_CACHE_HOME:-~/.cache}/vmsift)
+VMSIFT_VMCORES       another folder of vmcores
+VMSIFT_REQUIRE_REAL  1: something missing is a failure, not a skip
+KDUMP_COMPARE        the page checker (default: beside the program, else built for this run)
+"""
+from __future__ import annotations
+
+import atexit
+import functools
+import glob
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from dataclasses import dataclass
+
+from . import elfcore, pageflags
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+E2E = os.path.dirname(HERE)
+ROOT = os.path.dirname(os.path.dirname(E2E))
+EM_X86_64 = 62
+
+
+def missing(what: str) -> Exception:
+    """To be raised: a skip, or a failure where the whole real thing is asked for."""
+    if os.environ.get('VMSIFT_REQUIRE_REAL') == '1':
+        return AssertionError(f'{what} (and VMSIFT_REQUIRE_REAL=1)')
+    return unittest.SkipTest(what)
+
+
+def cache_dir() -> str:
+    base = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+    return os.environ.get('VMSIFT_CACHE') or os.path.join(base, 'vmsift')
+
+
+def program() -> str:
+    path = os.environ.get('VMSIFT') or os.path.join(ROOT, 'build', 'release', 'vmsift')
+    if not os.access(path, os.X_OK):
+        raise missing(f'no program to test at {path}: build it, or set VMSIFT')
+    return os.path.abspath(path)
+
+
+@functools.cache
+def scratch() -> str:
+    """A folder for dumps, on tmpfs where that is roomy; gone when the run ends."""
+    base = None
+    if os.path.isdir('/dev/shm') and shutil.disk_usage('/dev/shm').free > 4 << 30:
+        base = '/dev/shm'
+    path = tempfile.mkdtemp(prefix='vmsift-e2e-', dir=base)
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+@functools.cache
+def page_checker() -> str:
+    """kdump_compare: built by the project; without it, built here."""
+    beside = [os.path.dirname(os.environ.get('VMSIFT', '')), os.path.join(ROOT, 'build', 'release')]
+    candidates = [os.environ.get('KDUMP_COMPARE', '')]
+    for folder in beside:
+        candidates += [os.path.join(folder, sub, 'kdump_compare') for sub in ('', 'tests', 'tests/e2e')]
+    for path in candidates:
+        if path and os.access(path, os.X_OK):
+            return os.path.abspath(path)
+    built = os.path.join(scratch(), 'kdump_compare')
+    try:
+        flags = subprocess.run(['pkg-config', '--cflags', '--libs', 'libkdumpfile'], capture_output=True, text=True,
+                               check=True).stdout.split()
+        subprocess.run(['c++', '-std=c++20', '-O2', os.path.join(E2E, 'kdump_compare.cc'), '-o', built, *flags],
+                       check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise missing(f'no kdump_compare, and it cannot be built here (libkdumpfile-dev?): {error}') from None
+    return built
+
+
+@dataclass(frozen=True)
+class Vmcore:
+    name: str
+    path: str
+
+    @functools.cached_property
+    def elf(self) -> elfcore.ElfCore:
+        return elfcore.ElfCore(self.path)
+
+    @functools.cached_property
+    def flags(self) -> pageflags.PageFlags:
+        path = self.path.removesuffix('.elf') + '.kpageflags.gz'
+        if not os.path.exists(path):
+            raise missing(f'{self.name}: no kpageflags beside it')
+        return pageflags.load(path)
+
+    @property
+    def release(self) -> str:
+        return self.elf.vmcoreinfo().get('OSRELEASE', '')
+
+    @property
+    def version(self) -> tuple[int, int]:
+        match = re.match(r'(\d+)\.(\d+)', self.release)
+        return (int(match[1]), int(match[2])) if match else (0, 0)
+
+    @property
+    def as_qemu_wrote_it(self) -> bool:
+        """Program headers not right behind the ELF header: no makedumpfile opens it."""
+        return self.elf.phoff != elfcore.EHDR.size
+
+
+def _is_x86_64(path: str) -> bool:
+    with open(path, 'rb') as file:
+        head = file.read(elfcore.EHDR.size)
+    return len(head) == elfcore.EHDR.size and head[:6] == b'\x7fELF\2\1' and head[18] == EM_X86_64
+
+
+@functools.cache
+def vmcores() -> tuple[Vmcore, ...]:
+    """All real vmcores, by name."""
+    folder = os.environ.get('VMSIFT_VMCORES') or os.path.join(cache_dir(), 'vmcores')
+    found = [path for path in sorted(glob.glob(os.path.join(folder, '*.elf'))) if _is_x86_64(path)]
+    if not found:
+        raise missing(f'no vmcores (*.elf) in {folder}')
+    return tuple(Vmcore(os.path.basename(path).removesuffix('.elf'), path) for path in found)
+
+
+def vmcore_of(kernel: str) -> Vmcore:
+    """The first vmcore of a kernel series ('6.1', '6.12', '7': any 7.x), laid out like /proc/vmcore."""
+    for core in vmcores():
+        if core.release.startswith(kernel + '.') and not core.as_qemu_wrote_it:
+            return core
+    raise missing(f'no vmcore of Linux {kernel}')
+
+
+def peer_tool(name: str) -> str | None:
+    path = os.path.join(cache_dir(), 'peers', name)
+    return path if os.path.exists(path) else None

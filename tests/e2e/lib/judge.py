@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is wrong with a dump, as a list of sentences; an empty list is a pass."""
+from __future__ import annotations
+
+from . import bits, elfcore, kdump, pageflags
+
+SHOWN = 12
+
+# The kernel's flags were read one or two seconds before the memory was taken, and the guest went on meanwhile: the
+# program that wrote them out ended (its few hundred pages, page tables too), per-CPU free lists drained into the
+# buddy allocator (such pages show no flag at all, and are 'kernel' here), LRU batches were flushed, a slab or a
+# page table was freed. Right dumps of 5.10 to 7.x were seen with up to 40 'kernel' pages dropped, 5 page tables,
+# 0 slab and 260 'user' kept; wrong ones lose 139 slab pages and more, or keep thousands. Reserved pages and what
+# must not be read never change.
+MAY_BE_DROPPED = {'kernel': 300, 'kernel_compound': 16, 'slab': 64, 'pgtable': 64, 'reserved': 0}
+MAY_BE_KEPT = {'user': 600, 'cache': 300, 'cache_private': 100, 'free': 600, 'hwpoison': 0, 'offline': 0}
+# A class that this level keeps, but whose pages may have been freed or changed class meanwhile.
+MAY_HAVE_GONE = 600
+
+
+def sample(pfns: bits.PfnSet, flags: pageflags.PageFlags) -> str:
+    shown = []
+    for pfn in bits.members(pfns):
+        if len(shown) == SHOWN:
+            return ', '.join(shown) + ', ...'
+        shown.append(f'0x{pfn:x} {flags.name(pfn)}')
+    return ', '.join(shown)
+
+
+def oracle_faults(flags: pageflags.PageFlags, memory: bits.PfnSet, kept: bits.PfnSet, level: int) -> list[str]:
+    """A dump's kept pages against the kernel's own classes. `memory`: the page frames in the source's PT_LOADs."""
+    faults = []
+    unwanted = flags.dropped_at(level)
+    dropped = memory & ~kept
+    for name, pfns in sorted(flags.by_class.items()):
+        pfns &= memory
+        if name == 'nopage':
+            continue        # the kernel has no struct page there: no rule speaks of it
+        if name in unwanted:
+            wrong, allowed, verb = pfns & kept, MAY_BE_KEPT[name], 'kept'
+        else:
+            allowed = MAY_BE_DROPPED.get(name, MAY_HAVE_GONE if level > 1 else 0)
+            wrong, verb = pfns & dropped, 'dropped'
+            if level <= 1:
+                allowed = 0     # no rule but "never read" is at work: nothing to be late for
+        if bits.count(wrong) > allowed:
+            faults.append(f'level {level}: {bits.count(wrong)} {name} pages are {verb} '
+                          f'(at most {allowed} may be): {sample(wrong, flags)}')
+    return faults
+
+
+def differences(first: bits.PfnSet, second: bits.PfnSet, flags: pageflags.PageFlags) -> str:
+    """Each page that only one set has, with the kernel's flags; empty when they are the same."""
+    lines = []
+    for pfn in bits.members(first ^ second):
+        if len(lines) == 40:
+            lines.append(f'... {bits.count(first ^ second)} in all')
+            break
+        side = 'first' if first >> pfn & 1 else 'second'
+        lines.append(f'0x{pfn:x} only in the {side}: {flags.name(pfn)}')
+    return '\n'.join(lines)
+
+
+def _header_faults(dump: kdump.Kdump, source: elfcore.ElfCore) -> list[str]:
+    main, sub, faults = dump.main, dump.sub, []
+    expected = {'header_version': 6, 'block_size': elfcore.PAGE, 'nr_cpus': source.cpus(), 'total_ram_blocks': 0,
+                'device_blocks': 0, 'written_blocks': 0}
+    for name, value in expected.items():
+        if main[name] != value:
+            faults.append(f'{name} is {main[name]}, not {value}')
+    if main['status'] & kdump.STATUS_INCOMPLETE:
+        faults.append('the incomplete flag is set')
+    if sub['max_mapnr_64'] < dump.kept.bit_length() or sub['max_mapnr_64'] > source.max_mapnr():
+        faults.append(f'max_mapnr_64 is {sub["max_mapnr_64"]}: kept pages end at {dump.kept.bit_length()}, '
+                      f'the source at {source.max_mapnr()}')
+    if main['max_mapnr'] != min(sub['max_mapnr_64'], 0xffffffff):
+        faults.append('max_mapnr and max_mapnr_64 differ')
+    for name in ('split', 'start_pfn', 'end_pfn', 'start_pfn_64', 'end_pfn_64', 'offset_eraseinfo', 'size_eraseinfo'):
+        if sub[name]:
+            faults.append(f'{name} is {sub[name]} in a dump that is whole and unerased')
+    return faults
+
+
+def _bitmap_faults(dump: kdump.Kdump, source: elfcore.ElfCore) -> list[str]:
+    faults = []
+    if dump.memory & ~source.present():
+        faults.append('bitmap 1 has page frames that the source has not')
+    if dump.kept & ~source.present():
+        faults.append('bitmap 2 has page frames that the source has not')
+    if dump.kept & ~dump.memory:
+        faults.append('bitmap 2 has page frames that bitmap 1 has not')
+    return faults
+
+
+def _descriptor_faults(dump: kdump.Kdump) -> list[str]:
+    faults: dict[str, int] = {}
+    data = dump.descriptors_offset + dump.kept_count * kdump.DESCRIPTOR.size
+    block = dump.main['block_size']
+    for d in dump.descriptors():
+        wrong = None
+        if d.offset < data or d.offset + d.size > dump.size:
+            wrong = 'page data before its place or past the end of the file'
+        elif d.flags not in kdump.CODEC_FLAGS.values():
+            wrong = f'unknown codec {d.flags:#x}'
+        elif d.flags == 0 and d.size != block:
+            wrong = f'raw page of {d.size} bytes'
+        elif d.flags and not 0 < d.size < block:
+            wrong = f'compressed page of {d.size} bytes'
+        elif d.page_flags:
+            wrong = 'page_flags is not zero'
+        if wrong:
+            faults[wrong] = faults.get(wrong, 0) + 1
+    return [f'{number} descriptors: {what}' for what, number in faults.items()]
+
+
+def format_faults(dump: kdump.Kdump, source: elfcore.ElfCore) -> list[str]:
+    """What the format demands of any dump of this source, whatever its level and codec."""
+    return _header_faults(dump, source) + _bitmap_faults(dump, source) + _descriptor_faults(dump)

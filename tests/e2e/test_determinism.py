@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The output is a function of the input: same bytes for any number of threads, with and without mmap, from a core
+as QEMU wrote it and as /proc/vmcore would have it."""
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import unittest
+
+from lib import elfcore, env, kdump, run
+from lib.dumps import Dumps
+
+THREADS = ('1', '2', '3', '8')
+
+dumps: Dumps
+
+
+def setUpModule() -> None:
+    global dumps
+    env.program()
+    env.vmcores()
+    dumps = Dumps()
+
+
+def tearDownModule() -> None:
+    dumps.close()
+
+
+def digest(path: str) -> str:
+    with open(path, 'rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()
+
+
+def relaid(core: env.Vmcore, folder: str) -> str:
+    """A copy with its program headers right behind the ELF header. Only headers move, no data."""
+    end = elfcore.EHDR.size + len(core.elf.segments) * elfcore.PHDR.size
+    if end > min(s.offset for s in core.elf.segments if s.filesz):
+        raise AssertionError(f'{core.name}: no room for the program headers')
+    path = os.path.join(folder, 'relaid.elf')
+    shutil.copyfile(core.path, path)
+    with open(path, 'r+b') as file:
+        head = list(elfcore.EHDR.unpack(file.read(elfcore.EHDR.size)))
+        file.seek(head[5])
+        table = file.read(len(core.elf.segments) * elfcore.PHDR.size)
+        head[5], head[6], head[8], head[11:14] = elfcore.EHDR.size, 0, elfcore.EHDR.size, [0, 0, 0]
+        file.seek(0)
+        file.write(elfcore.EHDR.pack(*head) + table)
+    return path
+
+
+class SameBytes(unittest.TestCase):
+    def expect_same(self, core: env.Vmcore, level: int, codec: str, variants: list[tuple[str, ...]]) -> None:
+        first = None
+        for extra in variants:
+            with self.subTest(core=core.name, level=level, codec=codec, options=' '.join(extra)):
+                got = digest(dumps.path(core, level, codec, *extra))
+                dumps.forget(core, level, codec, *extra)
+                first = first or got
+                self.assertEqual(got, first, f'not the bytes of {" ".join(variants[0])}')
+
+    def test_threads(self) -> None:
+        variants = [('--num-threads', n) for n in THREADS]
+        for kernel, level, codec in (('6.1', 31, 'lzo'), ('6.12', 31, 'zstd'), ('7', 31, 'zlib'), ('6.12', 1, 'lzo'),
+                                     ('6.1', 0, 'none')):
+            self.expect_same(env.vmcore_of(kernel), level, codec, variants + [()])
+
+    def test_mmap_and_pread(self) -> None:
+        for kernel in ('6.1', '7'):
+            variants = [('--num-threads', '1'), ('--non-mmap', '--num-threads', '1'), ('--non-mmap',),
+                        ('--non-mmap', '--num-threads', '3')]
+            self.expect_same(env.vmcore_of(kernel), 31, 'lzo', variants)
+
+    def test_repeated_runs(self) -> None:
+        """A race shows when the same run is repeated."""
+        core = env.vmcore_of('6.12')
+        seen = set()
+        for _ in range(8):
+            seen.add(digest(dumps.path(core, 31, 'lzo', '--num-threads', '8')))
+            dumps.forget(core, 31, 'lzo', '--num-threads', '8')
+        self.assertEqual(len(seen), 1)
+
+
+class QemuLayout(unittest.TestCase):
+    def test_kept_pages_do_not_depend_on_where_the_headers_are(self) -> None:
+        raw = [core for core in env.vmcores() if core.as_qemu_wrote_it]
+        if not raw:
+            raise env.missing('no vmcore in the layout of QEMU 7.2 and newer (program headers behind others)')
+        for core in raw:
+            copy = relaid(core, dumps.folder)
+            for level, codec in ((31, 'lzo'), (1, 'none')):
+                with self.subTest(core=core.name, level=level):
+                    direct = dumps.path(core, level, codec)
+                    through = run.make_dump(copy, os.path.join(dumps.folder, 'relaid.dump'), level, codec)
+                    self.assertEqual(kdump.read(direct).kept, kdump.read(through).kept)
+                    self.assertEqual(digest(direct), digest(through))
+                    os.unlink(through)
+                    dumps.forget(core, level, codec)
+            os.unlink(copy)
+
+
+if __name__ == '__main__':
+    unittest.main()
