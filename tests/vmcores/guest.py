@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One guest's life: boot, workload, balloon, ready, dump."""
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import cache
+import disks
+import initramfs
+from cache import log
+from kernel import Kernel
+from machines import MACHINES
+from qemu import Qemu, QemuError
+from recipes import Recipe
+
+
+def _arguments(recipe: Recipe, kernel: Kernel, initrd: Path, disk_files: dict[str, Path]) -> list[str]:
+    """QEMU's command line."""
+    machine = MACHINES[recipe.arch]
+    arguments = [*machine.qemu, '-m', recipe.mem, '-smp', str(recipe.smp)]
+    if recipe.numa > 1:
+        for node in range(recipe.numa):
+            arguments += ['-object', f'memory-backend-ram,id=node{node},size={recipe.mem_bytes() // recipe.numa}',
+                          '-numa', f'node,nodeid={node},memdev=node{node}']
+        for cpu in range(recipe.smp):
+            arguments += ['-numa', f'cpu,node-id={cpu % recipe.numa},socket-id={cpu}']
+    for serial, path in disk_files.items():
+        arguments += ['-drive', f'if=none,id={serial},file={path},format=raw,cache=unsafe',
+                      '-device', f'virtio-blk-{machine.virtio_bus},drive={serial},serial={serial}']
+    arguments += ['-device', f'virtio-balloon-{machine.virtio_bus}']
+    command_line = f'console={machine.console} panic=-1 loglevel=5 rdinit=/init {recipe.append}'.strip()
+    return [*arguments, '-kernel', str(kernel.image), '-initrd', str(initrd), '-append', command_line, *recipe.qemu_args]
+
+
+def _inflate_balloon(qemu: Qemu, recipe: Recipe) -> int:
+    """Take some of the guest's memory (its pages become PageOffline); returns the MiB taken."""
+    memory = recipe.mem_bytes()
+    wanted = memory >> 24 if recipe.balloon_mib is None else recipe.balloon_mib
+    actual = memory
+    if wanted:
+        qemu.command('balloon', value=memory - (wanted << 20))
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline and actual > memory - (wanted << 20):
+            time.sleep(0.2)
+            actual = qemu.command('query-balloon')['actual']
+    return (memory - actual) >> 20
+
+
+def _sections(console: str) -> dict[str, str]:
+    """The files that the guest printed about itself."""
+    return dict(re.findall(r'@@BEGIN (\S+)\n(.*?)@@END', console, re.S))
+
+
+def _drive(qemu: Qemu, recipe: Recipe, elf: Path) -> dict:
+    """Bring a started guest to the point where it is dumped, and dump it; returns its timings."""
+    boot = qemu.wait_for('@@BOOTED', recipe.timeout)
+    log(f'{recipe.name}: booted in {boot:.1f} s, the workload runs')
+    qemu.wait_for('@@BALLOON', recipe.timeout)
+    balloon = _inflate_balloon(qemu, recipe)
+    qemu.type(f'balloon {balloon} MiB')
+    ready = qemu.wait_for('@@READY', recipe.timeout)
+    qemu.command('stop')
+    log(f'{recipe.name}: ready after {ready:.1f} s, dump {recipe.mem}')
+    start = time.monotonic()
+    qemu.command('dump-guest-memory', paging=False, protocol=f'file:{elf}')
+    return {'boot_s': round(boot, 1), 'ready_s': round(ready, 1), 'dump_s': round(time.monotonic() - start, 1), 'balloon_mib': balloon}
+
+
+def _facts(recipe: Recipe, kernel: Kernel, qemu: Qemu, folder: Path) -> dict:
+    plain = [argument.replace(f'{folder}/', '').replace(f'{cache.root()}/', '') for argument in qemu.arguments]
+    return {
+        'name': recipe.name, 'arch': recipe.arch, 'suite': kernel.package.suite, 'package': kernel.package.name,
+        'package_version': kernel.package.version, 'kernel': kernel.release, 'mem': recipe.mem_bytes(), 'smp': recipe.smp,
+        'numa': recipe.numa, 'append': recipe.append, 'qemu': ' '.join(plain),
+    }
+
+
+def run(recipe: Recipe, kernel: Kernel, folder: Path) -> dict:
+    """Boot the kernel in `folder`, leave qemu.elf, save.disk and serial.log there; returns facts."""
+    initrd = folder / 'initrd'
+    contents = initramfs.build(kernel, recipe.arch, MACHINES[recipe.arch], initrd)
+    log(f'{recipe.name}: boot {kernel.release} with {len(contents["modules"])} modules')
+    disk_files = disks.make(folder)
+    qemu = Qemu(_arguments(recipe, kernel, initrd, disk_files), folder / 'qemu.err')
+    try:
+        with qemu:
+            timings = _drive(qemu, recipe, folder / 'qemu.elf')
+    finally:
+        console = qemu.console.replace(b'\r\n', b'\n')
+        (folder / 'serial.log').write_bytes(console)
+    return {**_facts(recipe, kernel, qemu, folder), **contents, **timings, 'guest': _sections(console.decode(errors='replace'))}
+
+
+__all__ = ['QemuError', 'run']
