@@ -49,7 +49,7 @@ std::size_t slack(std::size_t page_size) {
 }
 
 std::size_t memory(std::size_t /*page_size*/) {
-  return LZO1X_1_MEM_COMPRESS + sizeof(FillCache);
+  return LZO1X_1_MEM_COMPRESS + (8 << 10);
 }
 
 std::unique_ptr<Encoder> encoder(std::size_t page_size) {

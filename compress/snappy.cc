@@ -42,7 +42,7 @@ std::size_t slack(std::size_t page_size) {
 // Inside of each call: a table of at most 2^14 16-bit entries, a copy of the page, one of the
 // output.
 std::size_t memory(std::size_t page_size) {
-  return (32 << 10) + 2 * page_size + slack(page_size) + sizeof(FillCache);
+  return (40 << 10) + 2 * page_size + slack(page_size);
 }
 
 std::unique_ptr<Encoder> encoder(std::size_t page_size) {
