@@ -133,13 +133,15 @@ def _verified_release(suite: str) -> str:
     _download(f'{_suite_address(suite)}/dists/{suite}/InRelease', signed)
     check = subprocess.run(['gpgv', '--quiet', '--keyring', keyring, '--output', '-', str(signed)], capture_output=True)
     if check.returncode != 0:
-        raise DebianError(f'{suite}: InRelease has no good signature: {check.stderr.decode(errors="replace").strip()[-300:]}')
+        words = check.stderr.decode(errors='replace').strip()[-300:]
+        raise DebianError(f'{suite}: InRelease has no good signature: {words}')
     return check.stdout.decode()
 
 
 def _refresh_index(suite: str, arch: str, path: Path) -> None:
     """Bring the package index up to date; fetched by its hash, so that a mirror push cannot tear it."""
-    listed = re.search(rf'^ ([0-9a-f]{{64}}) +\d+ main/binary-{re.escape(arch)}/Packages\.xz$', _verified_release(suite), re.M)
+    line = rf'^ ([0-9a-f]{{64}}) +\d+ main/binary-{re.escape(arch)}/Packages\.xz$'
+    listed = re.search(line, _verified_release(suite), re.M)
     if not listed:
         raise DebianError(f'{suite} has no packages for {arch}')
     address = f'{_suite_address(suite)}/dists/{suite}/main/binary-{arch}/by-hash/SHA256/{listed.group(1)}'

@@ -87,11 +87,13 @@ class ElfCore:
                 raise ElfError(f'{path}: not an ELF file')
             bits, order = 32 * ident[4], '<>'[ident[5] - 1]
             header = _read_exactly(file, 16, EHDR_SIZE[bits] - 16, 'the ELF header')
-            (_, machine, _, _, phoff, shoff, flags, ehsize, phentsize, phnum, _, shnum, _) = struct.unpack(order + EHDR[bits], header)
+            (_, machine, _, _, phoff, shoff, flags, ehsize, phentsize, phnum, _, shnum,
+             _) = struct.unpack(order + EHDR[bits], header)
             if phentsize != PHDR_SIZE[bits]:
                 raise ElfError(f'{path}: program headers of {phentsize} bytes')
             if phnum == PN_XNUM:
-                phnum, = struct.unpack(order + 'I', _read_exactly(file, shoff + SH_INFO_AT[bits], 4, 'section header 0'))
+                sh_info = _read_exactly(file, shoff + SH_INFO_AT[bits], 4, 'section header 0')
+                phnum, = struct.unpack(order + 'I', sh_info)
             table = _read_exactly(file, phoff, phnum * phentsize, 'the program header table')
         segments = tuple(_unpack_segment(fields, bits) for fields in struct.iter_unpack(order + PHDR[bits], table))
         return cls(path, ident, bits, order, machine, flags, phoff, ehsize, shoff, shnum, segments)
@@ -122,8 +124,9 @@ class ElfCore:
     def facts(self) -> dict:
         """What the headers say, for facts.json."""
         return {
-            'size': os.path.getsize(self.path), 'class': self.bits, 'endian': 'little' if self.order == '<' else 'big',
-            'machine': self.machine, 'e_phoff': self.phoff, 'e_ehsize': self.ehsize, 'e_shoff': self.shoff, 'e_shnum': self.shnum,
+            'size': os.path.getsize(self.path), 'class': self.bits, 'machine': self.machine,
+            'endian': 'little' if self.order == '<' else 'big',
+            'e_phoff': self.phoff, 'e_ehsize': self.ehsize, 'e_shoff': self.shoff, 'e_shnum': self.shnum,
             'segments': [asdict(segment) for segment in self.segments],
             'notes': [{'name': note.name, 'type': note.type, 'size': len(note.desc)} for note in self.notes()],
         }

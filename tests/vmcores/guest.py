@@ -12,7 +12,7 @@ import initramfs
 from cache import log
 from kernel import Kernel
 from machines import MACHINES
-from qemu import Qemu, QemuError
+from qemu import Qemu
 from recipes import Recipe
 
 
@@ -20,18 +20,17 @@ def _arguments(recipe: Recipe, kernel: Kernel, initrd: Path, disk_files: dict[st
     """QEMU's command line."""
     machine = MACHINES[recipe.arch]
     arguments = [*machine.qemu, '-m', recipe.mem, '-smp', str(recipe.smp)]
-    if recipe.numa > 1:
-        for node in range(recipe.numa):
-            arguments += ['-object', f'memory-backend-ram,id=node{node},size={recipe.mem_bytes() // recipe.numa}',
-                          '-numa', f'node,nodeid={node},memdev=node{node}']
-        for cpu in range(recipe.smp):
-            arguments += ['-numa', f'cpu,node-id={cpu % recipe.numa},socket-id={cpu}']
+    for node in range(recipe.numa if recipe.numa > 1 else 0):
+        cpus = ''.join(f',cpus={cpu}' for cpu in range(node, recipe.smp, recipe.numa))
+        arguments += ['-object', f'memory-backend-ram,id=node{node},size={recipe.mem_bytes() // recipe.numa}',
+                      '-numa', f'node,nodeid={node},memdev=node{node}{cpus}']
     for serial, path in disk_files.items():
         arguments += ['-drive', f'if=none,id={serial},file={path},format=raw,cache=unsafe',
                       '-device', f'virtio-blk-{machine.virtio_bus},drive={serial},serial={serial}']
     arguments += ['-device', f'virtio-balloon-{machine.virtio_bus}']
     command_line = f'console={machine.console} panic=-1 loglevel=5 rdinit=/init {recipe.append}'.strip()
-    return [*arguments, '-kernel', str(kernel.image), '-initrd', str(initrd), '-append', command_line, *recipe.qemu_args]
+    return [*arguments, '-kernel', str(kernel.image), '-initrd', str(initrd), '-append', command_line,
+            *recipe.qemu_args]
 
 
 def _inflate_balloon(qemu: Qemu, recipe: Recipe) -> int:
@@ -65,15 +64,17 @@ def _drive(qemu: Qemu, recipe: Recipe, elf: Path) -> dict:
     log(f'{recipe.name}: ready after {ready:.1f} s, dump {recipe.mem}')
     start = time.monotonic()
     qemu.command('dump-guest-memory', paging=False, protocol=f'file:{elf}')
-    return {'boot_s': round(boot, 1), 'ready_s': round(ready, 1), 'dump_s': round(time.monotonic() - start, 1), 'balloon_mib': balloon}
+    dump = time.monotonic() - start
+    return {'boot_s': round(boot, 1), 'ready_s': round(ready, 1), 'dump_s': round(dump, 1), 'balloon_mib': balloon}
 
 
 def _facts(recipe: Recipe, kernel: Kernel, qemu: Qemu, folder: Path) -> dict:
+    # without this machine's folders
     plain = [argument.replace(f'{folder}/', '').replace(f'{cache.root()}/', '') for argument in qemu.arguments]
     return {
         'name': recipe.name, 'arch': recipe.arch, 'suite': kernel.package.suite, 'package': kernel.package.name,
-        'package_version': kernel.package.version, 'kernel': kernel.release, 'mem': recipe.mem_bytes(), 'smp': recipe.smp,
-        'numa': recipe.numa, 'append': recipe.append, 'qemu': ' '.join(plain),
+        'package_version': kernel.package.version, 'kernel': kernel.release, 'mem': recipe.mem_bytes(),
+        'smp': recipe.smp, 'numa': recipe.numa, 'append': recipe.append, 'qemu': ' '.join(plain),
     }
 
 
@@ -90,7 +91,5 @@ def run(recipe: Recipe, kernel: Kernel, folder: Path) -> dict:
     finally:
         console = qemu.console.replace(b'\r\n', b'\n')
         (folder / 'serial.log').write_bytes(console)
-    return {**_facts(recipe, kernel, qemu, folder), **contents, **timings, 'guest': _sections(console.decode(errors='replace'))}
-
-
-__all__ = ['QemuError', 'run']
+    sections = _sections(console.decode(errors='replace'))
+    return {**_facts(recipe, kernel, qemu, folder), **contents, **timings, 'guest': sections}

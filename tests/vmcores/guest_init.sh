@@ -1,5 +1,6 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=dash disable=SC3045  # busybox' read knows -t
 #
 # /init of the guest: fills memory with every class of page that a dump filter knows, tells the host
 # about itself, saves the kernel's page flags, and waits to be dumped.
@@ -59,7 +60,7 @@ if [ -e $THP/enabled ]; then
     echo always > $THP/enabled
     echo always > $THP/defrag
     for size in $THP/hugepages-64kB $THP/hugepages-256kB; do
-        [ -e $size/enabled ] && echo always > $size/enabled
+        [ -e "$size/enabled" ] && echo always > "$size/enabled"
     done
     pmd=$(($(cat $THP/hpage_pmd_size) / 1048576))
     if [ "$pmd" -ge 1 ] && [ "$pmd" -le $((UNIT * 3)) ]; then

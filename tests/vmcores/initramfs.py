@@ -78,7 +78,8 @@ def workload(arch: str, compiler: str) -> bytes:
     source, program = HERE / 'workload.c', cache.folder('workload') / arch
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         with cache.replacing(program) as part:
-            subprocess.run([compiler, '-O1', '-Wall', '-static', '-pthread', '-s', '-o', str(part), str(source)], check=True)
+            command = [compiler, '-O1', '-Wall', '-static', '-pthread', '-s', '-o', str(part), str(source)]
+            subprocess.run(command, check=True)
     return program.read_bytes()
 
 

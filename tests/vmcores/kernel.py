@@ -29,8 +29,9 @@ class Kernel:
 def _image_packages(suite: str, arch: str, flavour: str) -> list[debian.Package]:
     """The versioned kernel images of a flavour; the unsigned ones only where no signed one is."""
     index = debian.packages(suite, arch)
-    names = [name for name in index if re.fullmatch(rf'linux-image-[0-9][^-]*(-[0-9]+)?-{re.escape(flavour)}', name)]
-    names = names or [name for name in index if re.fullmatch(rf'linux-image-[0-9].*-{re.escape(flavour)}-unsigned', name)]
+    pattern = rf'linux-image-[0-9][^-]*(-[0-9]+)?-{re.escape(flavour)}'
+    names = [name for name in index if re.fullmatch(pattern, name)]
+    names = names or [name for name in index if re.fullmatch(f'{pattern}-unsigned', name)]
     return [debian.newest(suite, arch, name) for name in names]
 
 
@@ -127,7 +128,8 @@ class ModuleSet:
     def add(self, name: str) -> None:
         """Add a module after all that it depends on; one that the kernel lacks is only noted."""
         name = _plain(name)
-        choices = [choice for choice in (name, *ALIASES.get(name, ())) if choice in self._files or choice in self._builtin]
+        choices = [choice for choice in (name, *ALIASES.get(name, ()))
+                   if choice in self._files or choice in self._builtin]
         if not choices:
             self.absent.append(name)
             return

@@ -32,25 +32,26 @@ from recipes import SETS, Recipe
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('name', nargs='?', metavar='NAME', help='of the vmcore')
-    parser.add_argument('--set', choices=sorted(SETS), help='make a named set of vmcores instead')
-    parser.add_argument('--only', metavar='NAME', action='append', help='of a set, only this vmcore (repeatable)')
-    parser.add_argument('--list', action='store_true', help='print the names in the set and end')
-    parser.add_argument('--arch', default='amd64', choices=sorted(MACHINES))
-    parser.add_argument('--suite', default='bookworm', help='Debian suites, comma-separated: the newest kernel that boots')
-    parser.add_argument('--kernel', metavar='REGEX', help='which linux-image package (the newest that matches)')
-    parser.add_argument('--flavour', help='of the kernel, such as cloud-amd64 or rt-amd64')
-    parser.add_argument('--mem', default='512M')
-    parser.add_argument('--smp', type=int, default=2)
-    parser.add_argument('--numa', type=int, default=1, metavar='NODES')
-    parser.add_argument('--append', default='', help='more words for the kernel command line')
-    parser.add_argument('--balloon', type=int, metavar='MIB', help='memory to take back from the guest (default: a sixteenth)')
-    parser.add_argument('--raw', action='store_true', help='leave the ELF exactly as QEMU wrote it')
-    parser.add_argument('--also-raw', action='store_true', help='of the same guest also NAME-raw, exactly as QEMU wrote it')
-    parser.add_argument('--qemu-arg', action='append', default=[], help='one more argument for QEMU (repeatable)')
-    parser.add_argument('--timeout', type=int, default=600, metavar='SECONDS', help='until the guest is ready')
-    parser.add_argument('--out-dir', type=Path, metavar='DIR', help='default: vmcores/ in the cache')
-    parser.add_argument('--force', action='store_true', help='make it anew')
+    option = parser.add_argument
+    option('name', nargs='?', metavar='NAME', help='of the vmcore')
+    option('--set', choices=sorted(SETS), help='make a named set of vmcores instead')
+    option('--only', metavar='NAME', action='append', help='of a set, only this vmcore (repeatable)')
+    option('--list', action='store_true', help='print the names in the set and end')
+    option('--arch', default='amd64', choices=sorted(MACHINES))
+    option('--suite', default='bookworm', help='of Debian; several with commas: the newest kernel that boots')
+    option('--kernel', metavar='REGEX', help='which linux-image package (the newest that matches)')
+    option('--flavour', help='of the kernel, such as cloud-amd64 or rt-amd64')
+    option('--mem', default='512M')
+    option('--smp', type=int, default=2)
+    option('--numa', type=int, default=1, metavar='NODES')
+    option('--append', default='', help='more words for the kernel command line')
+    option('--balloon', type=int, metavar='MIB', help='to take back from the guest (default: a sixteenth)')
+    option('--raw', action='store_true', help='leave the ELF exactly as QEMU wrote it')
+    option('--also-raw', action='store_true', help='keep the ELF as QEMU wrote it too, as NAME-raw')
+    option('--qemu-arg', action='append', default=[], help='one more argument for QEMU (repeatable)')
+    option('--timeout', type=int, default=600, metavar='SECONDS', help='until the guest is ready')
+    option('--out-dir', type=Path, metavar='DIR', help='default: vmcores/ in the cache')
+    option('--force', action='store_true', help='make it anew')
     arguments = parser.parse_args()
     if bool(arguments.set) == bool(arguments.name):
         parser.error('give either a NAME or --set')
@@ -71,14 +72,17 @@ def _recipes(arguments: argparse.Namespace) -> list[Recipe]:
         qemu_args=tuple(arguments.qemu_arg), timeout=arguments.timeout)]
 
 
+def _names(recipe: Recipe) -> str:
+    return ' and '.join(vmcore_files.names_of(recipe))
+
+
 def _there(recipe: Recipe, folder: Path) -> bool:
     """Whether all that the recipe makes is there, complete; says so."""
     found = [vmcore_files.read_facts(folder, name) for name in vmcore_files.names_of(recipe)]
     if not all(found):
         return False
     facts = found[0] or {}
-    log(f'{" and ".join(vmcore_files.names_of(recipe))}: there already ({facts.get("kernel")}, {facts.get("mem", 0) >> 20} MiB); '
-        '--force makes it anew')
+    log(f'{_names(recipe)}: there already ({facts.get("kernel")}, {facts.get("mem", 0) >> 20} MiB)')
     return True
 
 
@@ -87,19 +91,19 @@ def _boot_and_dump(recipe: Recipe, image: debian.Package, folder: Path) -> None:
     kernel = kernels.unpack(image, recipe.arch)
     start = time.monotonic()
     work = folder / f'.making-{recipe.name}'
-    cache.remove(work)
-    work.mkdir(parents=True)
+    work.mkdir()
+    failed_log = folder / f'{recipe.name}.failed.serial.log'
+    failed_log.unlink(missing_ok=True)
     try:
         facts = guest.run(recipe, kernel, work)
         vmcore_files.finish(recipe, kernel, facts, work, folder)
     except (QemuError, ElfError):
         if (work / 'serial.log').exists():
-            (work / 'serial.log').replace(folder / f'{recipe.name}.failed.serial.log')
+            (work / 'serial.log').replace(failed_log)  # to see how far the guest came
         raise
     finally:
         cache.remove(work)
-    (folder / f'{recipe.name}.failed.serial.log').unlink(missing_ok=True)
-    log(f'{" and ".join(vmcore_files.names_of(recipe))}: done, {kernel.release}, {time.monotonic() - start:.1f} s')
+    log(f'{_names(recipe)}: done, {kernel.release}, {time.monotonic() - start:.1f} s')
 
 
 def make(recipe: Recipe, folder: Path, force: bool) -> None:
@@ -110,6 +114,8 @@ def make(recipe: Recipe, folder: Path, force: bool) -> None:
     with cache.only_one('guest'):
         if not force and _there(recipe, folder):
             return  # another run made it while this one waited
+        for litter in folder.glob('.making-*'):
+            cache.remove(litter)  # of killed runs: this one has the lock
         images = kernels.candidates(recipe.suites, recipe.arch, flavour, recipe.kernel)
         for number, image in enumerate(images, 1):
             try:

@@ -125,27 +125,29 @@ def fetch_vmlinux(recipe: Recipe) -> Path:
 
 def _recipe_for(name: str) -> Recipe:
     """The recipe that a name like vmlinux-6.12 is about."""
-    recipes = {recipe.name.removeprefix('amd64-'): recipe for recipes in SETS.values() for recipe in recipes}
-    wanted = name.removeprefix('vmlinux-')
-    if not name.startswith('vmlinux-') or wanted not in recipes:
-        raise debian.DebianError(f'what is {name}? There are makedumpfile, crash, ' + ', '.join(f'vmlinux-{known}' for known in recipes))
-    return recipes[wanted]
+    recipes = {recipe.name.replace('amd64-', 'vmlinux-'): recipe for chosen in SETS.values() for recipe in chosen}
+    if name not in recipes:
+        raise debian.DebianError(f'what is {name}? There are {", ".join(("makedumpfile", "crash", *recipes))}')
+    return recipes[name]
 
 
 def main() -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog='fetch-peers', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog='fetch-peers', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('names', nargs='*', metavar='NAME')
     names = parser.parse_args().names or DEFAULT
     try:
         with cache.only_one('peers'):
             for name in names:
-                print(fetch_tool(name) if name in ('makedumpfile', 'crash') else fetch_vmlinux(_recipe_for(name)), flush=True)
+                tool = name in ('makedumpfile', 'crash')
+                print(fetch_tool(name) if tool else fetch_vmlinux(_recipe_for(name)), flush=True)
     except (debian.DebianError, OSError) as error:
         print(f'fetch-peers: {error}', file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
-        print(f'fetch-peers: {error}: {(error.stderr or b"").decode(errors="replace").strip()[-300:]}', file=sys.stderr)
+        words = (error.stderr or b'').decode(errors='replace').strip()[-300:]
+        print(f'fetch-peers: {error}: {words}', file=sys.stderr)
         return 1
     return 0
 

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Sequence
+from typing import Iterator, Sequence
 
 QMP_PATIENCE = 900  # seconds; writing a large dump to a slow disk is one QMP command
 
@@ -44,8 +44,6 @@ class Qemu:
 
     def __enter__(self) -> Qemu:
         try:
-            if not self._qmp_file.readline():
-                raise self._died('before it greeted')
             self.command('qmp_capabilities')
         except BaseException:
             self.close()
@@ -56,6 +54,7 @@ class Qemu:
         self.close()
 
     def _died(self, when: str) -> QemuError:
+        self._process.wait(10)
         words = self._error_log.read_text(errors='replace').strip()[-500:]
         return QemuError(f'QEMU ended {when}: {words or "it said nothing"}')
 
@@ -71,12 +70,22 @@ class Qemu:
             if not block:
                 return
 
+    def _exchange(self, request: bytes) -> Iterator[bytes]:
+        """Send a line and yield what comes back, as long as QEMU is there."""
+        try:
+            self._qmp_file.write(request)
+            self._qmp_file.flush()
+            while line := self._qmp_file.readline():
+                yield line
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the caller finds out what QEMU said before it went
+        except TimeoutError:
+            raise QemuError(f'QEMU has not answered within {QMP_PATIENCE} s') from None
+
     def command(self, name: str, **arguments: object) -> object:
-        """Run a QMP command and return its result; events in between are dropped."""
+        """Run a QMP command and return its result; the greeting and events are passed over."""
         request = {'execute': name, 'arguments': {key.replace('_', '-'): value for key, value in arguments.items()}}
-        self._qmp_file.write(json.dumps(request).encode() + b'\n')
-        self._qmp_file.flush()
-        while line := self._qmp_file.readline():
+        for line in self._exchange(json.dumps(request).encode() + b'\n'):
             answer = json.loads(line)
             if 'error' in answer:
                 raise QemuError(f'{name}: {answer["error"].get("desc")}')
