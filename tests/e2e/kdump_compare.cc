@@ -140,7 +140,11 @@ class ElfCore {
     const uint64_t start = pfn * kPage;
     bool any = false;
     std::memset(out, 0, kPage);
-    for (const Elf64_Phdr& p : loads_) {
+    // From the last segment that starts before the page's end, back to where none reaches into the page any more.
+    const auto after = [](uint64_t end, const Elf64_Phdr& p) { return end <= p.p_paddr; };
+    auto i = static_cast<size_t>(std::upper_bound(loads_.begin(), loads_.end(), start + kPage, after) - loads_.begin());
+    while (i > 0 && reach_[i - 1] > start) {
+      const Elf64_Phdr& p = loads_[--i];
       const uint64_t from = std::max(start, p.p_paddr);
       const uint64_t to = std::min(start + kPage, p.p_paddr + p.p_filesz);
       if (from >= to) continue;
@@ -172,11 +176,15 @@ class ElfCore {
       const auto p = at<Elf64_Phdr>(head.e_phoff + i * sizeof(Elf64_Phdr), path);
       if (p.p_type == PT_LOAD && p.p_paddr != UINT64_MAX) loads_.push_back(p);
     }
+    std::stable_sort(loads_.begin(), loads_.end(), [](const auto& a, const auto& b) { return a.p_paddr < b.p_paddr; });
+    for (const Elf64_Phdr& p : loads_)
+      reach_.push_back(std::max(reach_.empty() ? 0 : reach_.back(), p.p_paddr + p.p_filesz));
   }
 
   const unsigned char* base_ = nullptr;
   size_t size_ = 0;
-  std::vector<Elf64_Phdr> loads_;
+  std::vector<Elf64_Phdr> loads_;   // by p_paddr
+  std::vector<uint64_t> reach_;     // the highest end among loads_[0..i]
 };
 
 struct Counts {

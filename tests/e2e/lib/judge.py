@@ -116,3 +116,15 @@ def _descriptor_faults(dump: kdump.Kdump) -> list[str]:
 def format_faults(dump: kdump.Kdump, source: elfcore.ElfCore) -> list[str]:
     """What the format demands of any dump of this source, whatever its level and codec."""
     return _header_faults(dump, source) + _bitmap_faults(dump, source) + _descriptor_faults(dump)
+
+
+def incomplete_faults(path: str) -> list[str]:
+    """A dump whose writer was stopped: it must say so, and may not point at data that is not there."""
+    if not kdump.status(path) & kdump.STATUS_INCOMPLETE:
+        return ['a half-written dump does not carry the incomplete flag']
+    try:
+        dump = kdump.read(path)
+    except ValueError:
+        return []       # stopped before the bitmaps: readers refuse it, and it is flagged
+    past = [d for d in dump.descriptors(may_be_cut=True) if d.offset and d.offset + d.size > dump.size]
+    return [f'{len(past)} descriptors point past the end of the file'] if past else []

@@ -56,12 +56,13 @@ class Kdump:
     def kept_count(self) -> int:
         return bits.count(self.kept)
 
-    def descriptors(self) -> list[Descriptor]:
+    def descriptors(self, may_be_cut: bool = False) -> list[Descriptor]:
         with open(self.path, 'rb') as file:
             file.seek(self.descriptors_offset)
             raw = file.read(self.kept_count * DESCRIPTOR.size)
-        if len(raw) != self.kept_count * DESCRIPTOR.size:
+        if len(raw) != self.kept_count * DESCRIPTOR.size and not may_be_cut:
             raise ValueError(f'{self.path}: descriptors are cut off')
+        raw = raw[:len(raw) // DESCRIPTOR.size * DESCRIPTOR.size]
         return [Descriptor(*d) for d in DESCRIPTOR.iter_unpack(raw)]
 
 
