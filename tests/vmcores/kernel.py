@@ -51,10 +51,14 @@ def candidates(suites: Iterable[str], arch: str, flavour: str, regex: str | None
 
 
 def _parts(image: debian.Package, arch: str) -> list[debian.Package]:
-    """The image package and, since 6.16 or so, the packages that hold the binary and the modules."""
+    """The image package and, where it is only a shell (see README), those with the binary and the modules."""
     index = debian.packages(image.suite, arch)
-    names = re.findall(r'\blinux-(?:binary|modules|base)-[^ ,|]+', image.depends)
-    return [image] + [debian.newest(image.suite, arch, name) for name in names if name in index]
+    names = re.findall(r'\blinux-(?:binary|modules)-[^ ,|]+', image.depends)
+    for name in names:
+        if name not in index:
+            raise debian.DebianError(f'{image.name} is superseded: {name} has left the archive. '
+                                     'Choose a newer one with --kernel')
+    return [image] + [debian.newest(image.suite, arch, name) for name in names]
 
 
 def _first(folders: Iterable[Path], pattern: str) -> Path | None:
