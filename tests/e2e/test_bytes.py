@@ -56,7 +56,7 @@ class Bytes(unittest.TestCase):
         self.check_kernel('7')
 
     def test_other_vmcores(self) -> None:
-        others = [c for c in env.vmcores() if c.as_qemu_wrote_it or not c.release.startswith(tuple(
+        others = [c for c in env.vmcores() if c.source.as_qemu_wrote_it or not c.release.startswith(tuple(
             kernel + '.' for kernel in FULL))]
         for number, core in enumerate(others):
             for index, level in enumerate(LEVELS):

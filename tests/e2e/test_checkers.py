@@ -12,7 +12,7 @@ import tempfile
 import unittest
 from array import array
 
-from lib import bits, elfcore, env, judge, kdump, pageflags, run, tiny
+from lib import bits, env, judge, kdump, pageflags, run, source, tiny
 
 FIRST, COUNT = 16, 64            # page frames of the tiny core
 EXCLUDED = {20, 33, 34}
@@ -21,7 +21,7 @@ EXCLUDED = {20, 33, 34}
 class SpoiledDump(unittest.TestCase):
     def setUp(self) -> None:
         folder = tempfile.mkdtemp(dir=env.scratch())
-        self.source = tiny.write(os.path.join(folder, 'core'), tiny.elf(
+        self.core = tiny.write(os.path.join(folder, 'core'), tiny.elf(
             [tiny.Load(FIRST * tiny.PAGE, tiny.pages(FIRST, COUNT))]))
         self.kept = {pfn: tiny.page(pfn) for pfn in range(FIRST, FIRST + COUNT) if pfn not in EXCLUDED}
         self.dump = os.path.join(folder, 'dump')
@@ -29,7 +29,7 @@ class SpoiledDump(unittest.TestCase):
         self.raw = bytearray(tiny.kdump_file(self.kept, FIRST + COUNT, self.memory))
 
     def compare(self) -> run.Compared:
-        return run.compare_pages(tiny.write(self.dump, bytes(self.raw)), self.source)
+        return run.compare_pages(tiny.write(self.dump, bytes(self.raw)), self.core)
 
     def descriptor_at(self, pfn: int) -> int:
         tiny.write(self.dump, bytes(self.raw))
@@ -40,7 +40,7 @@ class SpoiledDump(unittest.TestCase):
         self.assertTrue(result.clean, result.wrong)
         self.assertEqual(result.counts['pages'], len(self.kept))
         self.assertEqual(bits.from_bitmap(result.readable), kdump.read(self.dump).kept)
-        self.assertEqual(judge.format_faults(kdump.read(self.dump), elfcore.ElfCore(self.source)), [])
+        self.assertEqual(judge.format_faults(kdump.read(self.dump), source.Source(self.core)), [])
 
     def test_flipped_byte_of_a_raw_page(self) -> None:
         offset = struct.unpack_from('<Q', self.raw, self.descriptor_at(17))[0]
@@ -73,7 +73,7 @@ class SpoiledDump(unittest.TestCase):
         self.raw = bytearray(tiny.kdump_file(self.kept, FIRST + COUNT + 8, self.memory))
         result = self.compare()
         self.assertEqual(result.counts['unsourced'], 1)
-        faults = judge.format_faults(kdump.read(self.dump), elfcore.ElfCore(self.source))
+        faults = judge.format_faults(kdump.read(self.dump), source.Source(self.core))
         self.assertTrue(any('bitmap 2' in fault for fault in faults), faults)
 
     def test_second_dump_with_another_set(self) -> None:
@@ -100,7 +100,7 @@ class SpoiledDump(unittest.TestCase):
                 spoiled = bytearray(self.raw)
                 spoiled[at:at + len(value)] = value
                 dump = kdump.read(tiny.write(self.dump, bytes(spoiled)))
-                faults = judge.format_faults(dump, elfcore.ElfCore(self.source))
+                faults = judge.format_faults(dump, source.Source(self.core))
                 self.assertTrue(any(expected in fault for fault in faults), faults)
 
 
@@ -110,15 +110,15 @@ def flags_of(*names: str) -> int:
 
 class KernelFlags(unittest.TestCase):
     def test_classes(self) -> None:
-        for expected, names in {'free': ('buddy',), 'slab': ('slab', 'head'), 'user': ('anon', 'lru', 'swapbacked'),
+        for expected, names in {'free': ('buddy',), 'slab': ('slab', 'compound_head'), 'user': ('anon', 'lru', 'swapbacked'),
                                 'cache': ('lru', 'uptodate'), 'cache_private': ('lru', 'private'),
-                                'kernel': (), 'kernel_compound': ('head',), 'hwpoison': ('hwpoison', 'anon'),
+                                'kernel': (), 'kernel_compound': ('compound_head',), 'hwpoison': ('hwpoison', 'anon'),
                                 'offline': ('offline',), 'reserved': ('reserved',)}.items():
             with self.subTest(expected):
                 self.assertEqual(pageflags.classify(flags_of(*names)), expected)
 
     def test_tail_has_its_heads_class(self) -> None:
-        built = pageflags.build(array('Q', [flags_of('anon', 'head', 'thp'), flags_of('tail'), flags_of('tail'), 0]))
+        built = pageflags.build(array('Q', [flags_of('anon', 'compound_head', 'thp'), flags_of('compound_tail'), flags_of('compound_tail'), 0]))
         self.assertEqual(built.of('user'), 0b0111)
         self.assertEqual(built.of('kernel'), 0b1000)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import unittest
+from pathlib import Path
 
-from lib import elfcore, env, kdump, run
+from lib import env, kdump, run
 from lib.dumps import Dumps
+
+import elfcore      # tests/vmcores, found through lib
 
 THREADS = ('1', '2', '3', '8')
 
@@ -33,19 +35,9 @@ def digest(path: str) -> str:
 
 
 def relaid(core: env.Vmcore, folder: str) -> str:
-    """A copy with its program headers right behind the ELF header. Only headers move, no data."""
-    end = elfcore.EHDR.size + len(core.elf.segments) * elfcore.PHDR.size
-    if end > min(s.offset for s in core.elf.segments if s.filesz):
-        raise AssertionError(f'{core.name}: no room for the program headers')
+    """The same memory and notes, laid out as the kernel lays out /proc/vmcore."""
     path = os.path.join(folder, 'relaid.elf')
-    shutil.copyfile(core.path, path)
-    with open(path, 'r+b') as file:
-        head = list(elfcore.EHDR.unpack(file.read(elfcore.EHDR.size)))
-        file.seek(head[5])
-        table = file.read(len(core.elf.segments) * elfcore.PHDR.size)
-        head[5], head[6], head[8], head[11:14] = elfcore.EHDR.size, 0, elfcore.EHDR.size, [0, 0, 0]
-        file.seek(0)
-        file.write(elfcore.EHDR.pack(*head) + table)
+    elfcore.relayout(Path(core.path), Path(path))
     return path
 
 
@@ -83,7 +75,7 @@ class SameBytes(unittest.TestCase):
 
 class QemuLayout(unittest.TestCase):
     def test_kept_pages_do_not_depend_on_where_the_headers_are(self) -> None:
-        raw = [core for core in env.vmcores() if core.as_qemu_wrote_it]
+        raw = [core for core in env.vmcores() if core.source.as_qemu_wrote_it]
         if not raw:
             raise env.missing('no vmcore in the layout of QEMU 7.2 and newer (program headers behind others)')
         for core in raw:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Everything an ELF core may look like, in tiny files at levels 0 and 1, which need no VMCOREINFO.
 
-The expected page set comes from the program headers (lib/elfcore.py), the bytes from kdump_compare's own reading.
+The expected page set comes from the program headers (lib/source.py), the bytes from kdump_compare's own reading.
 """
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import struct
 import tempfile
 import unittest
 
-from lib import bits, elfcore, env, kdump, run, tiny
+from lib import bits, env, kdump, run, source, tiny
 from lib.tiny import PAGE, Load, Shape
 
 MIB = 1 << 20
@@ -24,28 +24,19 @@ def setUpModule() -> None:
     folder = tempfile.mkdtemp(dir=env.scratch())
 
 
-def with_data(core: elfcore.ElfCore) -> bits.PfnSet:
-    """Page frames of which the file holds at least one byte; the rest of a PT_LOAD is memory that was left out."""
-    pfns = 0
-    for s in core.loads:
-        if s.filesz:
-            pfns |= bits.from_range(s.paddr // PAGE, (s.paddr + s.filesz + PAGE - 1) // PAGE)
-    return pfns
-
-
 class Shapes(unittest.TestCase):
     def check(self, raw: bytes, least_pages: int = 8) -> None:
-        source = tiny.write(os.path.join(folder, 'core'), raw)
-        expected = with_data(elfcore.ElfCore(source))
+        core = tiny.write(os.path.join(folder, 'core'), raw)
+        expected = source.Source(core).with_data()
         self.assertGreaterEqual(bits.count(expected), least_pages)
         for level, extra in ((1, ()), (0, ()), (1, ('--non-mmap',)), (1, ('--num-threads', '3'))):
             with self.subTest(level=level, options=extra):
                 target = os.path.join(folder, 'dump')
                 if os.path.exists(target):
                     os.unlink(target)
-                dump = kdump.read(run.make_dump(source, target, level, 'zlib', *extra))
+                dump = kdump.read(run.make_dump(core, target, level, 'zlib', *extra))
                 self.assertEqual(list(bits.members(dump.kept ^ expected))[:20], [], 'page frames that differ')
-                result = run.compare_pages(target, source, pfns=max(1, expected.bit_length()))
+                result = run.compare_pages(target, core, pfns=max(1, expected.bit_length()))
                 self.assertTrue(result.clean, result.wrong)
                 self.assertEqual(bits.from_bitmap(result.readable), dump.kept)
 
@@ -73,12 +64,10 @@ class Shapes(unittest.TestCase):
         count, data = 70000, tiny.pages(1, 7)
         phoff, at = 64, (64 + (count + 1) * 56 + 64 + PAGE - 1) & ~(PAGE - 1)
         shoff = phoff + (count + 1) * 56
-        table = [elfcore.Segment(elfcore.PT_NOTE, at + len(data), 0, 0, len(tiny.prstatus()), 0)]
-        table += [elfcore.Segment(elfcore.PT_LOAD, at + i % 7 * PAGE, 0, 2 * i * PAGE, PAGE, PAGE) for i in range(count)]
-        head = elfcore.EHDR.pack(b'\x7fELF\2\1\1'.ljust(16, b'\0'), 4, tiny.EM_X86_64, 1, 0, phoff, shoff, 0, 64, 56,
-                                 elfcore.PN_XNUM, 64, 1, 0)
-        section = elfcore.SHDR.pack(0, 0, 0, 0, 0, 0, 0, count + 1, 0, 0)
-        front = head + b''.join(s.pack() for s in table) + section
+        table = [tiny.program_header(tiny.PT_NOTE, at + len(data), 0, 0, len(tiny.prstatus()), 0)]
+        table += [tiny.program_header(tiny.PT_LOAD, at + i % 7 * PAGE, 0, 2 * i * PAGE, PAGE, PAGE) for i in range(count)]
+        section = tiny.SHDR.pack(0, 0, 0, 0, 0, 0, 0, count + 1, 0, 0)
+        front = tiny.header(phoff, tiny.PN_XNUM, shoff) + b''.join(table) + section
         self.check(front.ljust(at, b'\0') + data + tiny.prstatus(), least_pages=count)
 
     def test_several_note_segments(self) -> None:
@@ -111,7 +100,7 @@ class Shapes(unittest.TestCase):
 
     def test_segment_without_physical_address(self) -> None:
         """/proc/kcore's vmalloc area: p_paddr -1."""
-        self.check(tiny.elf([Load(elfcore.NO_PADDR, tiny.pages(0, 4), vaddr=0xffffc90000000000),
+        self.check(tiny.elf([Load(source.NO_PADDR, tiny.pages(0, 4), vaddr=0xffffc90000000000),
                              Load(MIB, tiny.pages(4, 16))]))
 
     def test_segments_end_inside_a_page(self) -> None:

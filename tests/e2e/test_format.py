@@ -7,7 +7,7 @@ import stat
 import unittest
 from collections import Counter
 
-from lib import elfcore, env, judge, kdump, peer
+from lib import env, judge, kdump, peer, source
 from lib.dumps import Dumps
 
 CODECS = ('none', 'zlib', 'lzo', 'snappy', 'zstd')
@@ -32,7 +32,7 @@ class Format(unittest.TestCase):
             for codec in CODECS:
                 with self.subTest(core=core.name, codec=codec):
                     dump = dumps.read(core, 31, codec)
-                    faults = judge.format_faults(dump, core.elf)
+                    faults = judge.format_faults(dump, core.source)
                     if faults:
                         self.fail('\n'.join(faults))
                     self.assertEqual(dump.main['status'], kdump.CODEC_FLAGS[codec])
@@ -53,7 +53,7 @@ class Format(unittest.TestCase):
                 start = dump.descriptors_offset + dump.kept_count * kdump.DESCRIPTOR.size
                 with open(dump.path, 'rb') as file:
                     file.seek(start)
-                    self.assertEqual(file.read(elfcore.PAGE), bytes(elfcore.PAGE))
+                    self.assertEqual(file.read(source.PAGE), bytes(source.PAGE))
                 shared = Counter(d.offset for d in dump.descriptors())
                 self.assertGreater(shared[start], 1000, 'hardly any zero page is shared')
 
@@ -61,9 +61,8 @@ class Format(unittest.TestCase):
         for core in env.vmcores():
             with self.subTest(core=core.name):
                 dump = dumps.read(core, 31, 'lzo')
-                self.assertEqual(dump.notes, core.elf.raw_notes)
-                text = next(n.desc for n in core.elf.notes if n.name == 'VMCOREINFO')
-                self.assertEqual(dump.vmcoreinfo, text)
+                self.assertEqual(dump.notes, core.source.raw_notes)
+                self.assertEqual(dump.vmcoreinfo, core.source.vmcoreinfo())
                 self.assertGreaterEqual(dump.sub['offset_vmcoreinfo'], dump.sub['offset_note'])
 
     def test_header_is_the_peers(self) -> None:

@@ -24,7 +24,7 @@ class Rule:
 
 
 def beyond_the_memory_map(core: env.Vmcore, theirs: kdump.Kdump) -> bits.PfnSet:
-    return core.elf.present() & ~bits.from_range(0, theirs.sub['max_mapnr_64'])
+    return core.source.present() & ~bits.from_range(0, theirs.sub['max_mapnr_64'])
 
 
 RULES = (

@@ -36,7 +36,7 @@ class KernelOracle(unittest.TestCase):
 
     def test_every_vmcore(self) -> None:
         for core in env.vmcores():
-            memory = core.elf.present()
+            memory = core.source.present()
             for level in LEVELS:
                 with self.subTest(core=core.name, level=level):
                     kept = dumps.read(core, level).kept

@@ -20,7 +20,7 @@ import tempfile
 import unittest
 from dataclasses import dataclass
 
-from . import elfcore, pageflags
+from . import pageflags, source
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 E2E = os.path.dirname(HERE)
@@ -85,8 +85,8 @@ class Vmcore:
     path: str
 
     @functools.cached_property
-    def elf(self) -> elfcore.ElfCore:
-        return elfcore.ElfCore(self.path)
+    def source(self) -> source.Source:
+        return source.Source(self.path)
 
     @functools.cached_property
     def flags(self) -> pageflags.PageFlags:
@@ -97,23 +97,18 @@ class Vmcore:
 
     @property
     def release(self) -> str:
-        return self.elf.vmcoreinfo().get('OSRELEASE', '')
+        return self.source.release()
 
     @property
     def version(self) -> tuple[int, int]:
         match = re.match(r'(\d+)\.(\d+)', self.release)
         return (int(match[1]), int(match[2])) if match else (0, 0)
 
-    @property
-    def as_qemu_wrote_it(self) -> bool:
-        """Program headers not right behind the ELF header: no makedumpfile opens it."""
-        return self.elf.phoff != elfcore.EHDR.size
-
 
 def _is_x86_64(path: str) -> bool:
     with open(path, 'rb') as file:
-        head = file.read(elfcore.EHDR.size)
-    return len(head) == elfcore.EHDR.size and head[:6] == b'\x7fELF\2\1' and head[18] == EM_X86_64
+        head = file.read(64)
+    return len(head) == 64 and head[:6] == b'\x7fELF\2\1' and head[18] == EM_X86_64
 
 
 @functools.cache
@@ -129,7 +124,7 @@ def vmcores() -> tuple[Vmcore, ...]:
 def vmcore_of(kernel: str) -> Vmcore:
     """The first vmcore of a kernel series ('6.1', '6.12', '7': any 7.x), laid out like /proc/vmcore."""
     for core in vmcores():
-        if core.release.startswith(kernel + '.') and not core.as_qemu_wrote_it:
+        if core.release.startswith(kernel + '.') and not core.source.as_qemu_wrote_it:
             return core
     raise missing(f'no vmcore of Linux {kernel}')
 

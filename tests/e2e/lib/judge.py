@@ -2,7 +2,7 @@
 """What is wrong with a dump, as a list of sentences; an empty list is a pass."""
 from __future__ import annotations
 
-from . import bits, elfcore, kdump, pageflags
+from . import bits, kdump, pageflags, source
 
 SHOWN = 12
 
@@ -61,18 +61,18 @@ def differences(first: bits.PfnSet, second: bits.PfnSet, flags: pageflags.PageFl
     return '\n'.join(lines)
 
 
-def _header_faults(dump: kdump.Kdump, source: elfcore.ElfCore) -> list[str]:
+def _header_faults(dump: kdump.Kdump, core: source.Source) -> list[str]:
     main, sub, faults = dump.main, dump.sub, []
-    expected = {'header_version': 6, 'block_size': elfcore.PAGE, 'nr_cpus': source.cpus(), 'total_ram_blocks': 0,
+    expected = {'header_version': 6, 'block_size': source.PAGE, 'nr_cpus': core.cpus(), 'total_ram_blocks': 0,
                 'device_blocks': 0, 'written_blocks': 0}
     for name, value in expected.items():
         if main[name] != value:
             faults.append(f'{name} is {main[name]}, not {value}')
     if main['status'] & kdump.STATUS_INCOMPLETE:
         faults.append('the incomplete flag is set')
-    if sub['max_mapnr_64'] < dump.kept.bit_length() or sub['max_mapnr_64'] > source.max_mapnr():
+    if sub['max_mapnr_64'] < dump.kept.bit_length() or sub['max_mapnr_64'] > core.max_mapnr():
         faults.append(f'max_mapnr_64 is {sub["max_mapnr_64"]}: kept pages end at {dump.kept.bit_length()}, '
-                      f'the source at {source.max_mapnr()}')
+                      f'the source at {core.max_mapnr()}')
     if main['max_mapnr'] != min(sub['max_mapnr_64'], 0xffffffff):
         faults.append('max_mapnr and max_mapnr_64 differ')
     for name in ('split', 'start_pfn', 'end_pfn', 'start_pfn_64', 'end_pfn_64', 'offset_eraseinfo', 'size_eraseinfo'):
@@ -81,11 +81,11 @@ def _header_faults(dump: kdump.Kdump, source: elfcore.ElfCore) -> list[str]:
     return faults
 
 
-def _bitmap_faults(dump: kdump.Kdump, source: elfcore.ElfCore) -> list[str]:
+def _bitmap_faults(dump: kdump.Kdump, core: source.Source) -> list[str]:
     faults = []
-    if dump.memory & ~source.present():
+    if dump.memory & ~core.present():
         faults.append('bitmap 1 has page frames that the source has not')
-    if dump.kept & ~source.present():
+    if dump.kept & ~core.present():
         faults.append('bitmap 2 has page frames that the source has not')
     if dump.kept & ~dump.memory:
         faults.append('bitmap 2 has page frames that bitmap 1 has not')
@@ -113,9 +113,9 @@ def _descriptor_faults(dump: kdump.Kdump) -> list[str]:
     return [f'{number} descriptors: {what}' for what, number in faults.items()]
 
 
-def format_faults(dump: kdump.Kdump, source: elfcore.ElfCore) -> list[str]:
+def format_faults(dump: kdump.Kdump, core: source.Source) -> list[str]:
     """What the format demands of any dump of this source, whatever its level and codec."""
-    return _header_faults(dump, source) + _bitmap_faults(dump, source) + _descriptor_faults(dump)
+    return _header_faults(dump, core) + _bitmap_faults(dump, core) + _descriptor_faults(dump)
 
 
 def incomplete_faults(path: str) -> list[str]:

@@ -1,24 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""/proc/kpageflags as the vmcore maker saved it: the kernel's own word on every page.
+"""/proc/kpageflags as the vmcore maker saved it: the kernel's own word on every page, as classes of a dump filter.
 
-Bit numbers are the kernel's ABI (include/uapi/linux/kernel-page-flags.h), the numbers above 31 those of
-include/linux/kernel-page-flags.h, stable since 2.6.31. Flags live on the head of a compound page; some kernels
+Flags live on the head of a compound page; some kernels
 report them for tails as well (6.10+, from the folio), some do not, so a tail is always read with its head's flags.
 """
 from __future__ import annotations
 
-import gzip
 from array import array
 from dataclasses import dataclass
+from pathlib import Path
+
+import page_flags       # tests/vmcores: names of the bits, and the file
 
 from . import bits
 
-NAMES = {0: 'locked', 1: 'error', 2: 'referenced', 3: 'uptodate', 4: 'dirty', 5: 'lru', 6: 'active', 7: 'slab',
-         8: 'writeback', 9: 'reclaim', 10: 'buddy', 11: 'mmap', 12: 'anon', 13: 'swapcache', 14: 'swapbacked',
-         15: 'head', 16: 'tail', 17: 'huge', 18: 'unevictable', 19: 'hwpoison', 20: 'nopage', 21: 'ksm', 22: 'thp',
-         23: 'offline', 24: 'zero_page', 25: 'idle', 26: 'pgtable', 32: 'reserved', 33: 'mlocked', 34: 'owner2',
-         35: 'private', 36: 'private2', 37: 'owner_private', 38: 'arch', 39: 'uncached', 40: 'softdirty'}
-BIT = {name: 1 << number for number, name in NAMES.items()}
+BIT = page_flags.BIT
+
 
 # A page has the first class whose flags it shows. The order is the one in which a dump filter has to decide: what
 # must not be read, what is free, what belongs to the kernel, and only then whose data it is.
@@ -32,7 +29,7 @@ ALWAYS_DROPPED = ('hwpoison', 'offline')
 
 
 def describe(flags: int) -> str:
-    return '|'.join(name for number, name in NAMES.items() if flags >> number & 1) or 'none'
+    return '|'.join(name for name, bit in BIT.items() if flags & bit) or 'none'
 
 
 def classify(flags: int) -> str:
@@ -41,18 +38,18 @@ def classify(flags: int) -> str:
             return name
     if flags & (BIT['lru'] | BIT['swapcache']):
         return 'cache_private' if flags & BIT['private'] else 'cache'
-    return 'kernel_compound' if flags & (BIT['head'] | BIT['tail']) else 'kernel'
+    return 'kernel_compound' if flags & (BIT['compound_head'] | BIT['compound_tail']) else 'kernel'
 
 
 def with_head_flags(raw: array) -> array:
     """A tail gets what its head shows; a free block's pages are all buddy by themselves and have no tails."""
     out = array('Q', raw)
     head = 0
-    inherited = ~(BIT['head'] | BIT['hwpoison'] | BIT['nopage']) & (1 << 64) - 1
+    inherited = ~(BIT['compound_head'] | BIT['hwpoison'] | BIT['nopage']) & (1 << 64) - 1
     for pfn, flags in enumerate(raw):
-        if flags & BIT['head']:
+        if flags & BIT['compound_head']:
             head = flags
-        elif flags & BIT['tail']:
+        elif flags & BIT['compound_tail']:
             out[pfn] = flags | head & inherited
     return out
 
@@ -89,7 +86,4 @@ def build(raw: array) -> PageFlags:
 
 
 def load(path: str) -> PageFlags:
-    with gzip.open(path, 'rb') as file:
-        raw = array('Q')
-        raw.frombytes(file.read())
-    return build(raw)
+    return build(page_flags.load(Path(path)))

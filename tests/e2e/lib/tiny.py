@@ -10,9 +10,13 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from . import elfcore, kdump
+from . import kdump, source
 
-PAGE = elfcore.PAGE
+PAGE = source.PAGE
+EHDR = struct.Struct('<16sHHIQQQIHHHHHH')
+PHDR = struct.Struct('<IIQQQQQQ')
+SHDR = struct.Struct('<IIQQQQIIQQ')
+PT_LOAD, PT_NOTE, PN_XNUM = 1, 4, 0xffff
 EM_X86_64 = 62
 ET_CORE = 4
 
@@ -45,13 +49,13 @@ def note(name: str, kind: int, desc: bytes) -> bytes:
 
 
 def prstatus() -> bytes:
-    return note('CORE', elfcore.NT_PRSTATUS, bytes(336))
+    return note('CORE', source.NT_PRSTATUS, bytes(336))
 
 
 @dataclass
 class Shape:
     """How the file is laid out; the defaults are those of /proc/vmcore."""
-    phoff: int = elfcore.EHDR.size
+    phoff: int = EHDR.size
     pn_xnum: bool = False          # the number of program headers stands in section header 0
     skew: int = 0                  # bytes that the data is off a page boundary
     note_segments: int = 1         # notes dealt out to so many PT_NOTEs
@@ -59,32 +63,39 @@ class Shape:
     type: int = ET_CORE
 
 
+def program_header(kind: int, offset: int, vaddr: int, paddr: int, filesz: int, memsz: int) -> bytes:
+    return PHDR.pack(kind, 7, offset, vaddr, paddr, filesz, memsz, 0)
+
+
+def header(phoff: int, phnum: int, shoff: int = 0, kind: int = ET_CORE, machine: int = EM_X86_64) -> bytes:
+    return EHDR.pack(b'\x7fELF\2\1\1'.ljust(16, b'\0'), kind, machine, 1, 0, phoff, shoff, 0, EHDR.size, PHDR.size,
+                     phnum, SHDR.size if shoff else 0, 1 if shoff else 0, 0)
+
+
 def elf(loads: list[Load], notes: list[bytes] | None = None, shape: Shape | None = None) -> bytes:
     shape = shape or Shape()
     notes = [prstatus()] if notes is None else notes
     count = shape.note_segments + len(loads)
-    shoff = shape.phoff + count * elfcore.PHDR.size if shape.pn_xnum else 0
-    at = shape.phoff + count * elfcore.PHDR.size + elfcore.SHDR.size
-    segments, body = [], []
+    shoff = shape.phoff + count * PHDR.size if shape.pn_xnum else 0
+    at = shape.phoff + count * PHDR.size + SHDR.size
+    table, body = b'', []
     for i in range(shape.note_segments):
         raw = b''.join(notes[i::shape.note_segments])
-        segments.append(elfcore.Segment(elfcore.PT_NOTE, at, 0, 0, len(raw), len(raw)))
+        table += program_header(PT_NOTE, at, 0, 0, len(raw), len(raw))
         body.append((at, raw))
         at += len(raw)
     at = (at + PAGE - 1 & ~(PAGE - 1)) + shape.skew
     for load in loads:
         memsz = len(load.data) if load.memsz is None else load.memsz
-        segments.append(elfcore.Segment(elfcore.PT_LOAD, at, load.vaddr, load.paddr, len(load.data), memsz))
+        table += program_header(PT_LOAD, at, load.vaddr, load.paddr, len(load.data), memsz)
         body.append((at, load.data))
         at += len(load.data)
-    head = elfcore.EHDR.pack(b'\x7fELF\2\1\1'.ljust(16, b'\0'), shape.type, shape.machine, 1, 0, shape.phoff, shoff, 0,
-                             64, 56, elfcore.PN_XNUM if shape.pn_xnum else count, 64 if shoff else 0,
-                             1 if shoff else 0, 0)
+    head = header(shape.phoff, PN_XNUM if shape.pn_xnum else count, shoff, shape.type, shape.machine)
     out = bytearray(at)
     out[:len(head)] = head
-    out[shape.phoff:shape.phoff + count * 56] = b''.join(s.pack() for s in segments)
+    out[shape.phoff:shape.phoff + count * 56] = table
     if shoff:
-        out[shoff:shoff + 64] = elfcore.SHDR.pack(0, 0, 0, 0, 0, 0, 0, count, 0, 0)
+        out[shoff:shoff + 64] = SHDR.pack(0, 0, 0, 0, 0, 0, 0, count, 0, 0)
     for offset, raw in body:
         out[offset:offset + len(raw)] = raw
     return bytes(out)
