@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // zlib pages (RFC 1950): the oldest page format, the one that every reader knows. Readers only
 // inflate, so the encoder is free: libdeflate at level 1 takes less than half of zlib's time for
-// 2 % more bytes. zlib itself encodes when there is no memory for libdeflate's 200 KiB of tables;
-// with its window and hash cut down to one page it needs a quarter of that.
+// 2 % more bytes. zlib itself encodes when there is no memory for libdeflate's 200 KiB of tables:
+// cut down to small pages it gets by with a quarter to half of that, in the same format.
 #include "compress/batch.h"
+#include "compress/incompressible.h"
 
 #include <libdeflate.h>
+#define ZLIB_CONST  // lets z_stream.next_in point to const
 #include <zlib.h>
 
 #include <algorithm>
@@ -38,10 +40,11 @@ class Zlib {
  public:
   explicit Zlib(std::size_t page_size) : stream_(new (std::nothrow) z_stream{}) {
     if (!stream_) return;
-    // A window of one page; a memLevel that takes all of its literals into one block.
-    const auto page_bits = static_cast<int>(std::bit_width(page_size)) - 1;
-    if (deflateInit2(stream_.get(), kLevel, Z_DEFLATED, std::clamp(page_bits, 9, MAX_WBITS),
-                     std::clamp(page_bits - 6, 1, MAX_MEM_LEVEL), Z_DEFAULT_STRATEGY) != Z_OK) {
+    // A window of one page, a memLevel that takes all of its literals into one block; of a larger
+    // page only 8 KiB, since memory is short.
+    const int bits = std::clamp(static_cast<int>(std::bit_width(page_size)) - 1, 9, 13);
+    if (deflateInit2(stream_.get(), kLevel, Z_DEFLATED, bits, bits - 6, Z_DEFAULT_STRATEGY) !=
+        Z_OK) {
       stream_.reset();
     }
   }
@@ -49,8 +52,7 @@ class Zlib {
 
   std::size_t one(const std::byte* page, std::size_t page_size, std::byte* out,
                   std::size_t /*capacity*/) {
-    // zlib reads through this pointer only; z_const is empty unless asked for before the #include.
-    stream_->next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(page));
+    stream_->next_in = reinterpret_cast<const Bytef*>(page);
     stream_->avail_in = static_cast<uInt>(page_size);
     stream_->next_out = reinterpret_cast<Bytef*>(out);
     stream_->avail_out = static_cast<uInt>(page_size - 1);
@@ -69,6 +71,12 @@ class Zlib {
   };
   std::unique_ptr<z_stream, Free> stream_;
 };
+
+template <class Deflate>
+std::unique_ptr<Encoder> make_encoder(Deflate deflate, std::size_t page_size) {
+  if (!deflate) return nullptr;
+  return make_batch_encoder(UnlessIncompressible<Deflate>{std::move(deflate)}, page_size, 0);
+}
 
 class ZlibDecoder final : public Decoder {
  public:
@@ -96,9 +104,8 @@ std::size_t memory(std::size_t /*page_size*/) {
 }
 
 std::unique_ptr<Encoder> encoder(std::size_t page_size) {
-  if (Libdeflate fast; fast) return make_batch_encoder(std::move(fast), page_size, 0);
-  if (Zlib small(page_size); small) return make_batch_encoder(std::move(small), page_size, 0);
-  return nullptr;
+  if (auto fast = make_encoder(Libdeflate{}, page_size)) return fast;
+  return make_encoder(Zlib{page_size}, page_size);
 }
 
 std::unique_ptr<Decoder> decoder() {
