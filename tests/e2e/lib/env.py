@@ -97,7 +97,7 @@ class Vmcore:
 
     @property
     def release(self) -> str:
-        return self.source.release()
+        return self.source.info('OSRELEASE')
 
     @property
     def version(self) -> tuple[int, int]:

@@ -59,9 +59,21 @@ class Source:
     def vmcoreinfo(self) -> bytes:
         return next((n.desc for n in self.notes if n.name == 'VMCOREINFO'), b'')
 
-    def release(self) -> str:
+    def info(self, key: str) -> str:
+        """A value of the VMCOREINFO text; empty where there is none."""
         lines = self.vmcoreinfo().decode('latin1').splitlines()
-        return next((line.partition('=')[2] for line in lines if line.startswith('OSRELEASE=')), '')
+        return next((line.partition('=')[2] for line in lines if line.startswith(key + '=')), '')
+
+    def file_offset(self, paddr: int) -> int:
+        for s in self.loads:
+            if s.paddr <= paddr < s.paddr + s.filesz:
+                return s.offset + paddr - s.paddr
+        raise ValueError(f'no memory at {paddr:#x}')
+
+    def read(self, paddr: int, size: int) -> bytes:
+        with open(self.headers.path, 'rb') as file:
+            file.seek(self.file_offset(paddr))
+            return file.read(size)
 
     def cpus(self) -> int:
         return sum(n.type == NT_PRSTATUS and n.name == 'CORE' for n in self.notes)
