@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "arch/page_table.h"
+
+#include <array>
+
+namespace vmsift {
+
+std::optional<Translation> walk_page_table(const PageTable& table, VirtAddr vaddr,
+                                           const ReadPhysical& read) {
+  constexpr std::uint64_t kEntrySize = 8;
+  PhysAddr at = table.root;
+  for (const PageTableLevel& level : table.levels) {
+    const std::uint64_t index =
+        vaddr.value >> level.shift & ((std::uint64_t{1} << level.bits) - 1);
+    std::array<std::byte, kEntrySize> raw;
+    if (!read(at + index * kEntrySize, raw)) return std::nullopt;
+    const std::uint64_t bits = load<std::uint64_t>(raw.data(), table.order);
+    const PageTableEntry entry = table.decode(bits & ~table.encryption_mask, level);
+    if (entry.kind == EntryKind::absent) return std::nullopt;
+    if (entry.kind == EntryKind::leaf) {
+      const std::uint64_t size = std::uint64_t{1} << level.shift;
+      const std::uint64_t inside = vaddr.value & (size - 1);
+      return Translation{{align_down(entry.frame, size) + inside}, size - inside};
+    }
+    at = {entry.frame};
+  }
+  return std::nullopt;
+}
+
+}  // namespace vmsift

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One walker for every radix page table. An architecture describes its tables: how many bits each
+// level indexes, and what an entry of a level says.
+#pragma once
+
+#include "src/base/bytes.h"
+#include "src/base/types.h"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+
+namespace vmsift {
+
+struct PageTableLevel {
+  std::uint8_t shift;   // log2 of the bytes one entry of this level maps
+  std::uint8_t bits;    // log2 of the entries of one table
+};
+
+enum class EntryKind : std::uint8_t { absent, table, leaf };
+
+struct PageTableEntry {
+  EntryKind kind = EntryKind::absent;
+  std::uint64_t frame = 0;   // physical address of the next table, or of the mapped memory
+};
+
+struct PageTable {
+  std::span<const PageTableLevel> levels;   // the root's first, at most kMaxLevels
+  PhysAddr root;
+  ByteOrder order = ByteOrder::little;
+  std::uint64_t encryption_mask = 0;        // address bits of an entry that are not the address
+  PageTableEntry (*decode)(std::uint64_t raw, const PageTableLevel& level) = nullptr;
+
+  static constexpr std::size_t kMaxLevels = 6;
+};
+
+struct Translation {
+  PhysAddr paddr;
+  std::uint64_t contiguous = 0;   // bytes from paddr on that the same mapping covers
+};
+
+// Reads 8 bytes of physical memory; false when the dump has none there.
+using ReadPhysical = std::function<bool(PhysAddr, std::span<std::byte>)>;
+
+// nullopt: not mapped, or a table is not in the dump. Entries are 8 bytes.
+std::optional<Translation> walk_page_table(const PageTable& table, VirtAddr vaddr,
+                                           const ReadPhysical& read);
+
+}  // namespace vmsift

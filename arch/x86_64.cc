@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// x86_64: 4 or 5 levels of 512 entries, leaves of 4 KiB, 2 MiB and 1 GiB.
+//
+// The kernel image is mapped at __START_KERNEL_map, a constant since 2.6 that KASLR does not move;
+// where it lies in memory is NUMBER(phys_base) (may be "negative"). All else, the direct map and
+// vmemmap included, is randomised since 4.8 and found through the tables of swapper_pg_dir, an
+// address inside the image. The symbols in the note are those of the running kernel.
+// With memory encryption (SME, SEV; 4.14) one physical address bit of an entry is the C-bit.
+#include "arch/arch.h"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <array>
+
+namespace vmsift {
+namespace {
+
+constexpr std::uint64_t kStartKernelMap = 0xffffffff80000000;
+constexpr std::uint64_t kDefaultImageSize = std::uint64_t{512} << 20;   // without KASLR
+
+constexpr std::uint64_t kPresent = 1U << 0;
+constexpr std::uint64_t kPageSizeBit = 1U << 7;                      // a leaf above the last level
+constexpr std::uint64_t kFrameMask = 0x000ffffffffff000;             // bits 12 to 51
+
+constexpr std::array<PageTableLevel, 5> kFiveLevels = {{{48, 9}, {39, 9}, {30, 9}, {21, 9}, {12, 9}}};
+constexpr auto kFourLevels = std::span(kFiveLevels).subspan<1>();
+
+PageTableEntry decode_entry(std::uint64_t raw, const PageTableLevel& level) {
+  if ((raw & kPresent) == 0) return {};
+  const bool large = (level.shift == 21 || level.shift == 30) && (raw & kPageSizeBit) != 0;
+  const EntryKind kind = large || level.shift == 12 ? EntryKind::leaf : EntryKind::table;
+  return {kind, raw & kFrameMask};
+}
+
+std::optional<std::uint64_t> find_phys_base(const DumpInfo& dump, const Vmcoreinfo& note) {
+  if (const auto n = note.number("phys_base")) return static_cast<std::uint64_t>(*n);
+  // Kernels before 4.10 do not say; the PT_LOAD of the kernel text does.
+  const auto text = std::find_if(dump.virtual_ranges.begin(), dump.virtual_ranges.end(),
+                                 [](const VirtualRange& r) { return r.vaddr.value >= kStartKernelMap; });
+  if (text == dump.virtual_ranges.end()) return std::nullopt;
+  return text->paddr.value - (text->vaddr.value - kStartKernelMap);
+}
+
+Result<AddressLayout> detect_layout(const DumpInfo& dump, const Vmcoreinfo& note) {
+  const auto phys_base = find_phys_base(dump, note);
+  if (!phys_base) return error("NUMBER(phys_base) is missing and no PT_LOAD maps the kernel text");
+  // Renamed in 4.13 (init_level4_pgt to init_top_pgt); swapper_pg_dir is an alias of either.
+  auto root = note.symbol("swapper_pg_dir");
+  if (!root) root = note.symbol("init_top_pgt");
+  if (!root) root = note.symbol("init_level4_pgt");
+  if (!root) return error("SYMBOL(swapper_pg_dir) is missing");
+
+  auto image = static_cast<std::uint64_t>(note.number("KERNEL_IMAGE_SIZE").value_or(0));
+  if (image == 0 || image > -kStartKernelMap) image = kDefaultImageSize;
+  AddressLayout layout;
+  layout.phys_base = *phys_base;
+  layout.linear.push_back({{kStartKernelMap}, {*phys_base}, image});
+  layout.table.levels = note.number("pgtable_l5_enabled").value_or(0) == 1
+                            ? std::span<const PageTableLevel>(kFiveLevels)
+                            : std::span<const PageTableLevel>(kFourLevels);
+  layout.table.root = {root->value - kStartKernelMap + *phys_base};
+  layout.table.encryption_mask = static_cast<std::uint64_t>(note.number("sme_mask").value_or(0));
+  layout.table.decode = decode_entry;
+  return layout;
+}
+
+}  // namespace
+
+extern constinit const Arch kX86_64 = {
+    .name = "x86_64",
+    .elf_machine = EM_X86_64,
+    .page_size = 4096,
+    .section_size_bits = 27,
+    .max_physmem_bits = 46,
+    .detect_layout = detect_layout,
+};
+
+}  // namespace vmsift

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Libraries from Debian's packages; scripts/apt-packages.txt names them.
+find_package(PkgConfig REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(TBB REQUIRED)
+find_package(fmt REQUIRED)
+find_package(Threads REQUIRED)
+foreach(dep IN ITEMS libdeflate liblz4 libzstd lzo2 snappy libelf)
+  pkg_check_modules(${dep} REQUIRED IMPORTED_TARGET ${dep})
+endforeach()
+if(VMSIFT_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(VMSIFT_BENCH)
+  find_package(benchmark REQUIRED)
+endif()

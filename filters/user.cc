@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Anonymous pages of processes, KSM pages too: bit 0 of page.mapping (include/linux/page-flags.h,
+// PAGE_MAPPING_ANON). Pages with a type of their own keep other things in that word.
+#include "filters/filter.h"
+
+namespace vmsift {
+namespace {
+
+bool matches(Traits t) {
+  return !t.has(Traits::kTail) && t.type() == PageType::none && t.has(Traits::kAnon);
+}
+
+}  // namespace
+
+extern constinit const Filter kUser = {
+    .name = "user process data pages",
+    .page_class = PageClass::user,
+    .needs = {Feature::mapping, Feature::slab},
+    .usually_there = true,
+    .always_dropped = false,
+    .levels = kLevelUser,
+    .matches = matches,
+};
+
+}  // namespace vmsift

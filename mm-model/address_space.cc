@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "mm-model/address_space.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace vmsift {
+
+AddressSpace::AddressSpace(const AddressLayout& layout, const MemorySource& source)
+    : layout_(layout),
+      order_(source.info().order),
+      page_size_(source.info().page_size),
+      reader_(source.reader()) {}
+
+std::optional<Translation> AddressSpace::translate(VirtAddr vaddr) {
+  for (const VirtualRange& r : layout_.linear) {
+    const std::uint64_t inside = vaddr - r.vaddr;   // wraps to something large below the range
+    if (inside < r.size) return Translation{r.paddr + inside, r.size - inside};
+  }
+  return walk(vaddr);
+}
+
+std::optional<Translation> AddressSpace::walk(VirtAddr vaddr) {
+  return walk_page_table(layout_.table, vaddr, [this](PhysAddr at, std::span<std::byte> into) {
+    return read_physical(at, into);
+  });
+}
+
+const AddressSpace::CachedPage* AddressSpace::page(Pfn pfn) {
+  CachedPage& slot = cache_[pfn % kCachedPages];
+  if (slot.valid && slot.pfn == pfn) return &slot;
+  slot.valid = false;
+  slot.bytes.resize(page_size_);
+  do {
+    const std::byte* data = nullptr;
+    reader_->fetch({&pfn, 1}, {&data, 1});
+    if (data == nullptr) return nullptr;
+    std::memcpy(slot.bytes.data(), data, page_size_);
+  } while (!reader_->intact());
+  slot.pfn = pfn;
+  slot.valid = true;
+  return &slot;
+}
+
+bool AddressSpace::read_physical(PhysAddr paddr, std::span<std::byte> into) {
+  while (!into.empty()) {
+    const std::size_t inside = paddr.value % page_size_;
+    const std::size_t n = std::min(into.size(), page_size_ - inside);
+    const CachedPage* cached = page(paddr.value / page_size_);
+    if (cached == nullptr) return false;
+    std::memcpy(into.data(), cached->bytes.data() + inside, n);
+    into = into.subspan(n);
+    paddr = paddr + n;
+  }
+  return true;
+}
+
+bool AddressSpace::read(VirtAddr vaddr, std::span<std::byte> into) {
+  while (!into.empty()) {
+    const auto at = translate(vaddr);
+    if (!at) return false;
+    const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), at->contiguous));
+    if (!read_physical(at->paddr, into.first(n))) return false;
+    into = into.subspan(n);
+    vaddr = vaddr + n;
+  }
+  return true;
+}
+
+}  // namespace vmsift

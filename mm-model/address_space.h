@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The crashed kernel's virtual memory: translation by the architecture's layout, and reads through
+// it. One object a thread: it owns a reader of the dump and a few cached pages of tables.
+#pragma once
+
+#include "arch/arch.h"
+#include "src/input/memory_source.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace vmsift {
+
+class AddressSpace {
+ public:
+  // `layout` and `source` must outlive it.
+  AddressSpace(const AddressLayout& layout, const MemorySource& source);
+
+  // nullopt: not mapped, or the tables that would say so are not in the dump.
+  [[nodiscard]] std::optional<Translation> translate(VirtAddr vaddr);
+  // As translate(), but through the page tables alone: for checking one against the other.
+  [[nodiscard]] std::optional<Translation> walk(VirtAddr vaddr);
+
+  // False when any byte cannot be had; `into` is then undefined.
+  [[nodiscard]] bool read(VirtAddr vaddr, std::span<std::byte> into);
+  [[nodiscard]] bool read_physical(PhysAddr paddr, std::span<std::byte> into);
+  // An integer in the dump's byte order.
+  template <class T>
+  [[nodiscard]] std::optional<T> read_value(VirtAddr vaddr) {
+    std::array<std::byte, sizeof(T)> raw;
+    if (!read(vaddr, raw)) return std::nullopt;
+    return load<T>(raw.data(), order_);
+  }
+
+ private:
+  struct CachedPage {
+    bool valid = false;
+    Pfn pfn = 0;
+    std::vector<std::byte> bytes;
+  };
+  static constexpr std::size_t kCachedPages = 16;
+
+  const CachedPage* page(Pfn pfn);
+
+  const AddressLayout& layout_;
+  ByteOrder order_;
+  std::size_t page_size_;
+  std::unique_ptr<PageReader> reader_;
+  std::array<CachedPage, kCachedPages> cache_;
+};
+
+}  // namespace vmsift

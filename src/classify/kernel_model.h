@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Everything that is known of the crashed kernel, put together from the dump's headers and its note.
+// What could not be found out is listed as a downgrade: the rule concerned is off and its pages are
+// kept.
+#pragma once
+
+#include "arch/arch.h"
+#include "filters/rules.h"
+#include "mm-model/memory_map.h"
+#include "mm-model/page_layout.h"
+#include "mm-model/vmcoreinfo.h"
+#include "src/input/memory_source.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vmsift {
+
+struct Downgrade {
+  std::string rule;     // what is switched off
+  std::string reason;   // the entry that is missing or contradicts another
+};
+
+class KernelModel {
+ public:
+  // `source` must outlive the model. Never fails: a kernel that is not understood at all has no
+  // memory map and every page is kept.
+  static KernelModel detect(Vmcoreinfo note, const MemorySource& source);
+
+  [[nodiscard]] const Vmcoreinfo& note() const { return note_; }
+  [[nodiscard]] const Arch* arch() const { return arch_; }                  // nullptr: not known
+  [[nodiscard]] const AddressLayout& addresses() const { return *addresses_; }
+  [[nodiscard]] const PageLayout& pages() const { return pages_; }
+  [[nodiscard]] const std::optional<MemoryMap>& memory_map() const { return map_; }
+  [[nodiscard]] const RuleTable& rules() const { return *rules_; }
+  [[nodiscard]] const std::vector<Downgrade>& downgrades() const { return downgrades_; }
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
+  [[nodiscard]] bool can_translate() const { return can_translate_; }
+
+ private:
+  Result<void> detect_memory(const MemorySource& source);
+  void check_translation(AddressSpace& memory);
+
+  Vmcoreinfo note_;
+  const Arch* arch_ = nullptr;
+  std::unique_ptr<AddressLayout> addresses_ = std::make_unique<AddressLayout>();
+  bool can_translate_ = false;
+  PageLayout pages_;
+  std::unique_ptr<RuleTable> rules_;
+  std::optional<MemoryMap> map_;
+  std::vector<Downgrade> downgrades_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace vmsift

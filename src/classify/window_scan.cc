@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/classify/window_scan.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace vmsift {
+namespace {
+
+Anomalies difference(const Anomalies& after, const Anomalies& before) {
+  return {after.unreadable - before.unreadable, after.no_memory_map - before.no_memory_map,
+          after.torn_blocks - before.torn_blocks, after.orphan_tails - before.orphan_tails};
+}
+
+}  // namespace
+
+Result<void> WindowScanner::scan(Pfn first, WindowResult& result) {
+  result.pages = {first, std::min(first + kWindowPages, source_.info().max_pfn)};
+  const BitSpan exists(result.exists);
+  const BitSpan stored(stored_);
+  if (auto known = source_.presence(result.pages, exists, stored); !known) {
+    return known.take_error();
+  }
+  const Anomalies before = classifier_->anomalies();
+  classify(result, exists, stored);
+  result.anomalies = difference(classifier_->anomalies(), before);
+  select(result);
+  return {};
+}
+
+void WindowScanner::classify(WindowResult& result, BitSpan exists, BitSpan stored) {
+  const std::size_t size = result.pages.size();
+  const std::span<PageClass> classes(result.classes);
+  std::size_t at = 0;
+  while (at < size) {
+    const std::size_t begin = std::min(size, exists.find(at, true));
+    const std::size_t end = std::min(size, exists.find(begin, false));
+    std::fill(classes.begin() + static_cast<std::ptrdiff_t>(at),
+              classes.begin() + static_cast<std::ptrdiff_t>(begin), PageClass::hole);
+    if (begin < end) {
+      classifier_->classify({result.pages.begin + begin, result.pages.begin + end}, dropped_,
+                            classes.subspan(begin, end - begin));
+    }
+    at = end;
+  }
+  std::fill(classes.begin() + static_cast<std::ptrdiff_t>(size), classes.end(), PageClass::hole);
+  if (result.exists == stored_) return;
+  for (std::size_t i = 0; i < size; ++i) {
+    if (exists.test(i) && !stored.test(i)) classes[i] = PageClass::absent;
+  }
+}
+
+void WindowScanner::select(WindowResult& result) const {
+  std::array<std::uint8_t, 256> keep{};
+  for (std::size_t c = 0; c < kPageClasses; ++c) {
+    const auto page_class = static_cast<PageClass>(c);
+    keep[c] = page_class != PageClass::hole && page_class != PageClass::absent &&
+              !dropped_.contains(page_class);
+  }
+  // Two tables of counts, since equal neighbours would wait for each other's increment.
+  std::array<std::array<std::uint32_t, 16>, 2> counts{};
+  for (std::size_t byte = 0; byte < kWindowBytes; ++byte) {
+    const PageClass* classes = &result.classes[byte * 8];
+    unsigned bits = 0;
+    for (unsigned i = 0; i < 8; ++i) {
+      const auto c = static_cast<std::uint8_t>(classes[i]);
+      bits |= static_cast<unsigned>(keep[c]) << i;
+      ++counts[i % 2][c];
+    }
+    result.kept[byte] = static_cast<std::byte>(bits);
+  }
+  for (std::size_t c = 0; c < kPageClasses; ++c) {
+    result.counts[c] = counts[0][c] + counts[1][c];
+  }
+  // Page frames beyond the end of the dump were counted as holes.
+  result.counts[static_cast<std::size_t>(PageClass::hole)] -= kWindowPages - result.pages.size();
+  result.kept_pages = BitSpan(result.kept).count();
+}
+
+}  // namespace vmsift

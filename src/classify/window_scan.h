@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One window of page frames, from presence in the dump to the bit that says whether a page is kept.
+// Windows are the unit of work everywhere: 32768 page frames, 128 MiB of 4 KiB pages.
+#pragma once
+
+#include "filters/page_class.h"
+#include "src/base/bitmap.h"
+#include "src/classify/classifier.h"
+#include "src/classify/kernel_model.h"
+#include "src/input/memory_source.h"
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+
+namespace vmsift {
+
+constexpr std::uint64_t kWindowPages = 32768;
+constexpr std::size_t kWindowBytes = kWindowPages / 8;   // of a bitmap
+
+struct WindowResult {
+  PfnRange pages;                                    // clipped to the dump's max_pfn
+  std::array<PageClass, kWindowPages> classes;
+  std::array<std::byte, kWindowBytes> exists;        // bitmap 1: memory of the machine
+  std::array<std::byte, kWindowBytes> kept;          // bitmap 2: to be written
+  ClassCounts counts;
+  std::uint64_t kept_pages = 0;
+  Anomalies anomalies;
+};
+
+// One a thread.
+class WindowScanner {
+ public:
+  WindowScanner(const KernelModel& model, const MemorySource& source, ClassSet dropped)
+      : source_(source), classifier_(make_classifier(model, source)), dropped_(dropped) {}
+
+  // `first` is a multiple of kWindowPages.
+  Result<void> scan(Pfn first, WindowResult& result);
+
+ private:
+  void classify(WindowResult& result, BitSpan exists, BitSpan stored);
+  void select(WindowResult& result) const;
+
+  const MemorySource& source_;
+  std::unique_ptr<Classifier> classifier_;
+  ClassSet dropped_;
+  std::array<std::byte, kWindowBytes> stored_;
+};
+
+}  // namespace vmsift

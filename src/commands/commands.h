@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What vmsift can be told to do; one file each. They return the exit status and report their own
+// errors; an Error comes back only where nothing was done.
+#pragma once
+
+#include "src/base/result.h"
+#include "src/cli/options.h"
+#include "src/report/log.h"
+
+namespace vmsift {
+
+constexpr int kExitOk = 0;
+constexpr int kExitFailed = 1;
+
+Result<int> run_create(const Options& options, const Log& log);
+Result<int> run_levels(const Options& options, const Log& log);
+
+}  // namespace vmsift

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// vmsift --levels VMCORE: what a dump would hold and how large it would be at each of the 32 levels.
+#include "src/commands/commands.h"
+#include "src/commands/input.h"
+#include "src/commands/json_output.h"
+#include "src/classify/window_scan.h"
+#include "src/copy/measure_levels.h"
+#include "src/pipeline/pipeline.h"
+#include "src/report/levels_report.h"
+#include "src/report/progress.h"
+
+namespace vmsift {
+namespace {
+
+std::vector<const Codec*> codecs_to_measure(const Options& options) {
+  if (!options.level_codecs.empty()) return options.level_codecs;
+  const auto all = all_codecs();
+  if (options.json && !options.codec_given) return {all.begin(), all.end()};
+  return {options.codec};
+}
+
+}  // namespace
+
+Result<int> run_levels(const Options& options, const Log& log) {
+  auto input = open_input(options, log);
+  if (!input) return input.take_error();
+  const MemorySource& source = *input->source;
+  const DumpInfo& dump = source.info();
+
+  // Nothing is left out but what must not be read: every level is made of what is seen here.
+  WindowScanner scanner(*input->model, source, dropped_classes(0));
+  const auto window = std::make_unique<WindowResult>();
+  Pfn next = 0;
+  std::uint64_t absent = 0;
+  Progress progress(log, "Measuring pages", dump.max_pfn, dump.page_size);
+  const auto windows = [&]() -> Result<std::optional<KeptWindow>> {
+    const Pfn first = source.next_window(next, kWindowPages);
+    if (first >= dump.max_pfn) return std::optional<KeptWindow>();
+    next = first + kWindowPages;
+    if (auto done = scanner.scan(first, *window); !done) return done.take_error();
+    absent += window->counts[static_cast<std::size_t>(PageClass::absent)];
+    return std::optional(KeptWindow{first, window->kept, window->classes});
+  };
+  const auto codecs = codecs_to_measure(options);
+  const unsigned threads = options.threads != 0 ? options.threads : usable_cpus();
+  auto costs = measure_levels(source, windows, codecs, threads,
+                              [&](std::uint64_t done) { progress.update(done); });
+  if (!costs) return costs.take_error();
+
+  auto header = describe_dump(*input, 0);
+  if (!header) return header.take_error();
+  const LevelsReport report{*costs, header->descriptors_offset(), dump.page_size, dump.dump_level};
+  if (!options.json || !options.json->empty()) {
+    log.report(levels_table(report, source, *input->model));
+  }
+  if (auto written = write_json(options, levels_json(report, source, *input->model)); !written) {
+    return written.take_error();
+  }
+  return kExitOk;
+}
+
+}  // namespace vmsift

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/copy/batch.h"
+
+#include "filters/zero.h"
+
+#include <algorithm>
+
+namespace vmsift {
+
+BatchCutter::BatchCutter(NextWindow next_window, std::size_t page_size)
+    : next_window_(std::move(next_window)),
+      batch_pages_(std::clamp<std::size_t>(kMaxBatchBytes / page_size, 1, kMaxBatchPages)) {}
+
+bool BatchCutter::advance() {
+  auto window = next_window_();
+  if (!window) {
+    error_ = window.take_error();
+    return false;
+  }
+  window_ = *window;
+  bit_ = 0;
+  return window_.has_value();
+}
+
+bool BatchCutter::next(Batch& batch) {
+  batch.size = 0;
+  while (window_ || (!error_ && advance())) {
+    const BitSpan kept(window_->kept);
+    while (batch.size < batch_pages_) {
+      bit_ = kept.find(bit_, true);
+      if (bit_ >= kept.size()) break;
+      batch.pfns[batch.size] = window_->first + bit_;
+      if (!window_->classes.empty()) batch.classes[batch.size] = window_->classes[bit_];
+      ++batch.size;
+      ++bit_;
+    }
+    if (bit_ >= kept.size()) window_.reset();
+    if (batch.size == batch_pages_) return true;
+  }
+  return batch.size != 0 && !error_;
+}
+
+BatchReader::BatchReader(const MemorySource& source)
+    : page_size_(source.info().page_size), reader_(source.reader()) {}
+
+std::string BatchReader::read(const Batch& batch,
+                              const std::function<void(const PageGroup&)>& use) {
+  std::string reason;
+  const auto pages = batch.pages();
+  for (std::size_t done = 0; done < pages.size();) {
+    const std::size_t got = reader_->fetch(pages.subspan(done), fetched_);
+    if (fetched_[0] == nullptr) reason = reader_->last_error();
+    for (std::size_t i = 0; i < got; i += PageGroup::kMaxPages) {
+      PageGroup group;
+      group.first = done + i;
+      group.size = std::min(PageGroup::kMaxPages, got - i);
+      for (std::size_t k = 0; k < group.size; ++k) {
+        group.pages[k] = fetched_[i + k];
+        group.zero[k] = group.pages[k] != nullptr && is_zero_page(group.pages[k], page_size_);
+      }
+      use(group);
+    }
+    if (reader_->intact()) done += got;
+  }
+  return reason;
+}
+
+}  // namespace vmsift

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/copy/measure_levels.h"
+
+#include "filters/filter.h"
+#include "src/pipeline/pipeline.h"
+
+#include <algorithm>
+#include <memory>
+#include <new>
+
+namespace vmsift {
+namespace {
+
+// What one batch adds; kept by page of the batch, so that a group that is read twice counts once.
+struct Slot {
+  Batch batch;
+  std::array<bool, kMaxBatchPages> zero;
+  std::array<bool, kMaxBatchPages> lost;
+  std::vector<std::array<std::uint32_t, kMaxBatchPages>> sizes;   // by codec
+};
+
+class Worker {
+ public:
+  Worker(const MemorySource& source, std::span<const Codec* const> codecs) : reader_(source) {
+    const std::size_t page_size = source.info().page_size;
+    std::size_t slack = 0;
+    for (const Codec* codec : codecs) {
+      encoders_.push_back(codec->encoder(page_size));
+      if (!encoders_.back()) throw std::bad_alloc();
+      slack = std::max(slack, codec->slack(page_size));
+    }
+    out_.resize(PageGroup::kMaxPages * page_size + slack);
+  }
+
+  void measure(Slot& slot) {
+    slot.sizes.resize(encoders_.size());
+    reader_.read(slot.batch, [&](const PageGroup& group) { measure(slot, group); });
+  }
+
+ private:
+  void measure(Slot& slot, const PageGroup& group) {
+    std::array<const std::byte*, PageGroup::kMaxPages> pages;
+    std::array<std::size_t, PageGroup::kMaxPages> index;
+    std::array<std::uint32_t, PageGroup::kMaxPages> encoded;
+    std::size_t n = 0;
+    for (std::size_t i = 0; i < group.size; ++i) {
+      slot.zero[group.first + i] = group.zero[i];
+      slot.lost[group.first + i] = group.pages[i] == nullptr;
+      if (group.pages[i] == nullptr || group.zero[i]) continue;
+      index[n] = group.first + i;
+      pages[n++] = group.pages[i];
+    }
+    for (std::size_t c = 0; c < encoders_.size(); ++c) {
+      encoders_[c]->encode(std::span(pages).first(n), out_, std::span(encoded).first(n));
+      for (std::size_t i = 0; i < n; ++i) slot.sizes[c][index[i]] = encoded[i];
+    }
+  }
+
+  BatchReader reader_;
+  std::vector<std::unique_ptr<Encoder>> encoders_;
+  std::vector<std::byte> out_;
+};
+
+void account(const Slot& slot, LevelCosts& costs) {
+  for (std::size_t i = 0; i < slot.batch.size; ++i) {
+    const auto c = static_cast<std::size_t>(slot.batch.classes[i]);
+    ++costs.classes[c].pages;
+    costs.classes[c].zero_pages += slot.zero[i];
+    costs.classes[c].lost_pages += slot.lost[i];
+    if (slot.zero[i] || slot.lost[i]) continue;
+    for (std::size_t k = 0; k < costs.codecs.size(); ++k) costs.codecs[k].bytes[c] += slot.sizes[k][i];
+  }
+}
+
+std::uint64_t zero_page_cost(const Codec& codec, std::size_t page_size) {
+  const auto encoder = codec.encoder(page_size);
+  if (!encoder) throw std::bad_alloc();
+  const std::vector<std::byte> zeros(page_size);
+  std::vector<std::byte> out(page_size + codec.slack(page_size));
+  const std::byte* page = zeros.data();
+  std::uint32_t size = 0;
+  return encoder->encode({&page, 1}, out, {&size, 1});
+}
+
+}  // namespace
+
+std::uint64_t LevelCosts::pages(unsigned level) const {
+  const ClassSet dropped = dropped_classes(level);
+  std::uint64_t n = 0;
+  for (std::size_t c = 0; c < kPageClasses; ++c) {
+    if (!dropped.contains(static_cast<PageClass>(c))) n += classes[c].pages;
+  }
+  return n;
+}
+
+std::uint64_t LevelCosts::page_data_bytes(unsigned level, const CodecCost& codec,
+                                          std::size_t page_size) const {
+  const ClassSet dropped = dropped_classes(level);
+  const bool share_zero_page = (level & kLevelZero) != 0;
+  std::uint64_t bytes = share_zero_page && pages(level) != 0 ? page_size : 0;
+  for (std::size_t c = 0; c < kPageClasses; ++c) {
+    if (dropped.contains(static_cast<PageClass>(c))) continue;
+    bytes += codec.bytes[c];
+    if (!share_zero_page) bytes += classes[c].zero_pages * codec.zero_page_bytes;
+  }
+  return bytes;
+}
+
+Result<LevelCosts> measure_levels(const MemorySource& source, NextWindow windows,
+                                  std::span<const Codec* const> codecs, unsigned threads,
+                                  const CopyProgress& progress) {
+  const std::size_t page_size = source.info().page_size;
+  LevelCosts costs;
+  for (const Codec* codec : codecs) {
+    costs.codecs.push_back({codec, {}, zero_page_cost(*codec, page_size)});
+  }
+  BatchCutter cutter(std::move(windows), page_size);
+  std::vector<std::unique_ptr<Worker>> workers(std::max(1U, threads));
+  std::vector<Slot> slots(batch_slots(threads));
+  std::uint64_t done = 0;
+  run_pipeline(threads, slots.size(),
+               {.produce = [&](std::size_t i) { return cutter.next(slots[i].batch); },
+                .work =
+                    [&](std::size_t i, unsigned worker) {
+                      if (!workers[worker]) workers[worker] = std::make_unique<Worker>(source, codecs);
+                      workers[worker]->measure(slots[i]);
+                    },
+                .consume =
+                    [&](std::size_t i) {
+                      account(slots[i], costs);
+                      done += slots[i].batch.size;
+                      progress(done);
+                      return true;
+                    }});
+  if (cutter.error()) return *cutter.error();
+  return costs;
+}
+
+}  // namespace vmsift

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What each page would cost in a dump, for several codecs at once, summed by class: every dump level
+// is a sum of classes, so one pass answers for all 32.
+#pragma once
+
+#include "compress/codec.h"
+#include "filters/page_class.h"
+#include "src/copy/copy_pages.h"
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace vmsift {
+
+struct ClassCost {
+  std::uint64_t pages = 0;
+  std::uint64_t zero_pages = 0;   // among them
+  std::uint64_t lost_pages = 0;   // among them, that could not be read
+};
+
+struct CodecCost {
+  const Codec* codec = nullptr;
+  std::array<std::uint64_t, kPageClasses> bytes{};   // stored size of the pages that are not zero
+  std::uint64_t zero_page_bytes = 0;                 // stored size of one zero page
+};
+
+struct LevelCosts {
+  std::array<ClassCost, kPageClasses> classes{};
+  std::vector<CodecCost> codecs;
+
+  // What a dump of this level holds behind its bitmaps.
+  [[nodiscard]] std::uint64_t pages(unsigned level) const;
+  [[nodiscard]] std::uint64_t page_data_bytes(unsigned level, const CodecCost& codec,
+                                              std::size_t page_size) const;
+};
+
+// `windows` give every page that any level keeps, with its class.
+Result<LevelCosts> measure_levels(const MemorySource& source, NextWindow windows,
+                                  std::span<const Codec* const> codecs, unsigned threads,
+                                  const CopyProgress& progress);
+
+}  // namespace vmsift

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/input/elf_core.h"
+
+#include "src/input/elf_headers.h"
+#include "src/input/extent_map.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <limits>
+
+namespace vmsift {
+namespace {
+
+// /proc/kcore gives this p_paddr to ranges that are not linear memory; it also is what an
+// "unknown" looks like.
+constexpr std::uint64_t kNoPhysicalAddress = std::numeric_limits<std::uint64_t>::max();
+
+// The widest physical address of any architecture, so that sums cannot wrap.
+constexpr std::uint64_t kMaxPhysicalAddress = std::uint64_t{1} << 60;
+
+class ElfCore;
+
+class ElfCoreReader : public PageReader {
+ public:
+  explicit ElfCoreReader(const ElfCore& core);
+
+  std::size_t fetch(std::span<const Pfn> pfns, std::span<const std::byte*> pages) override;
+  bool intact() override { return window_.intact(); }
+  [[nodiscard]] std::string last_error() const override { return last_error_; }
+
+ private:
+  const Extent* extent_at(PhysAddr a);
+  std::size_t contiguous_bytes(const Extent& e, std::span<const Pfn> pfns) const;
+  bool assemble(PhysAddr begin);
+
+  const ElfCore& core_;
+  FileWindow window_;
+  std::size_t cursor_ = 0;
+  std::vector<std::byte> partial_;   // a page that no single extent holds in full
+  std::string last_error_;
+};
+
+class ElfCore : public MemorySource {
+ public:
+  ElfCore(File file, std::uint64_t file_size, ReadMode mode)
+      : file_(std::move(file)), file_size_(file_size), mode_(mode) {}
+
+  Result<void> load();
+
+  [[nodiscard]] const DumpInfo& info() const override { return info_; }
+  Result<void> set_page_size(std::size_t bytes) override;
+  Result<void> presence(PfnRange window, BitSpan exists, BitSpan stored) const override;
+  [[nodiscard]] Pfn next_window(Pfn from, std::uint64_t granule) const override;
+  [[nodiscard]] std::unique_ptr<PageReader> reader() const override {
+    return std::make_unique<ElfCoreReader>(*this);
+  }
+
+ private:
+  friend class ElfCoreReader;
+
+  void add_segments(const ElfHeaders& headers);
+  void mark(const ExtentMap& map, PfnRange window, BitSpan bits) const;
+
+  File file_;
+  std::uint64_t file_size_;
+  ReadMode mode_;
+  DumpInfo info_;
+  ExtentMap memory_;   // what the headers describe
+  ExtentMap data_;     // what the file holds of it
+};
+
+Result<void> ElfCore::load() {
+  auto headers = read_elf_headers(file_, file_size_);
+  if (!headers) return headers.take_error();
+  auto notes = read_elf_notes(file_, file_size_, *headers);
+  if (!notes) return notes.take_error();
+  info_.path = file_.path();
+  info_.format = "ELF core";
+  info_.machine = headers->machine;
+  info_.order = headers->order;
+  info_.notes = std::move(notes->bytes);
+  info_.vmcoreinfo = std::move(notes->vmcoreinfo);
+  info_.cpus = notes->cpus;
+  info_.warnings = std::move(notes->warnings);
+  add_segments(*headers);
+  if (memory_.extents().empty()) {
+    return error("{}: no PT_LOAD with a physical address, nothing to save", info_.path);
+  }
+  return set_page_size(info_.page_size);
+}
+
+void ElfCore::add_segments(const ElfHeaders& headers) {
+  std::vector<Extent> memory;
+  std::vector<Extent> data;
+  std::uint64_t missing = 0;
+  for (const ElfSegment& s : headers.loads) {
+    const std::uint64_t size = std::max(s.memsz, s.filesz);
+    if (s.paddr == kNoPhysicalAddress || size == 0) continue;
+    if (s.paddr >= kMaxPhysicalAddress || size >= kMaxPhysicalAddress) {
+      info_.warnings.push_back(fmt::format("PT_LOAD with impossible p_paddr {:#x} or size {:#x} left out",
+                                           s.paddr, size));
+      continue;
+    }
+    const std::uint64_t in_file =
+        s.offset > file_size_ ? 0 : std::min(s.filesz, file_size_ - s.offset);
+    missing += s.filesz - in_file;
+    memory.push_back({{s.paddr}, {s.paddr + size}, 0});
+    // What a truncated file lacks stays listed: those pages are lost, not left out on purpose.
+    data.push_back({{s.paddr}, {s.paddr + s.filesz}, s.offset});
+    info_.virtual_ranges.push_back({{s.vaddr}, {s.paddr}, size});
+  }
+  memory_ = ExtentMap::from_overlapping(std::move(memory));
+  data_ = ExtentMap::from_overlapping(std::move(data));
+  if (missing != 0) {
+    info_.incomplete = true;
+    info_.warnings.push_back(fmt::format("truncated: {} bytes of memory are beyond the end of the file "
+                                         "at {:#x}", missing, file_size_));
+  }
+}
+
+Result<void> ElfCore::set_page_size(std::size_t bytes) {
+  if (!std::has_single_bit(bytes) || bytes < 4096 || bytes > FileWindow::kReadBytes) {
+    return error("{}: page size of {} bytes is not a power of two from 4096 to {}", info_.path,
+                 bytes, FileWindow::kReadBytes);
+  }
+  info_.page_size = bytes;
+  info_.max_pfn = ceil_div<Pfn>(memory_.extents().back().end.value, bytes);
+  return {};
+}
+
+void ElfCore::mark(const ExtentMap& map, PfnRange window, BitSpan bits) const {
+  const std::uint64_t page = info_.page_size;
+  bits.clear_all();
+  const auto extents = map.extents();
+  for (std::size_t i = map.find({window.begin * page}); i < extents.size(); ++i) {
+    const Pfn begin = std::max(window.begin, extents[i].begin.value / page);
+    const Pfn end = std::min(window.end, ceil_div(extents[i].end.value, page));
+    if (begin >= window.end) break;
+    bits.set_range(begin - window.begin, end - window.begin);
+  }
+}
+
+Result<void> ElfCore::presence(PfnRange window, BitSpan exists, BitSpan stored) const {
+  mark(memory_, window, exists);
+  mark(data_, window, stored);
+  return {};
+}
+
+Pfn ElfCore::next_window(Pfn from, std::uint64_t granule) const {
+  if (from >= info_.max_pfn) return info_.max_pfn;
+  const std::size_t i = memory_.find({from * info_.page_size});
+  if (i >= memory_.extents().size()) return info_.max_pfn;
+  const Pfn first = memory_.extents()[i].begin.value / info_.page_size;
+  return std::max(from, align_down<Pfn>(first, granule));
+}
+
+ElfCoreReader::ElfCoreReader(const ElfCore& core)
+    : core_(core),
+      window_(core.file_, core.file_size_, core.mode_),
+      partial_(core.info_.page_size) {}
+
+const Extent* ElfCoreReader::extent_at(PhysAddr a) {
+  const auto extents = core_.data_.extents();
+  if (cursor_ >= extents.size() || !extents[cursor_].contains(a)) cursor_ = core_.data_.find(a);
+  return cursor_ < extents.size() && extents[cursor_].contains(a) ? &extents[cursor_] : nullptr;
+}
+
+// How far the pages of `pfns`, from the first on, follow each other in the file.
+std::size_t ElfCoreReader::contiguous_bytes(const Extent& e, std::span<const Pfn> pfns) const {
+  const std::uint64_t page = core_.info_.page_size;
+  std::size_t n = 1;
+  while (n < pfns.size() && pfns[n] == pfns[0] + n && (pfns[n] + 1) * page <= e.end.value) ++n;
+  return n * page;
+}
+
+// A page at the edge of a segment: the bytes that exist, and zeros for those that do not.
+bool ElfCoreReader::assemble(PhysAddr begin) {
+  const std::size_t page = partial_.size();
+  const PhysAddr end = begin + page;
+  std::memset(partial_.data(), 0, page);
+  bool any = false;
+  const auto extents = core_.data_.extents();
+  for (std::size_t i = core_.data_.find(begin); i < extents.size() && extents[i].begin < end; ++i) {
+    const PhysAddr from = std::max(begin, extents[i].begin);
+    const PhysAddr until = std::min(end, extents[i].end);
+    const auto into = std::span(partial_).subspan(from - begin, until - from);
+    if (auto read = core_.file_.read_exactly(extents[i].offset_of(from), into); !read) {
+      last_error_ = read.message();
+      return false;
+    }
+    any = true;
+  }
+  return any;
+}
+
+std::size_t ElfCoreReader::fetch(std::span<const Pfn> pfns, std::span<const std::byte*> pages) {
+  const std::size_t page = core_.info_.page_size;
+  last_error_.clear();
+  for (std::size_t i = 0; i < pfns.size(); ++i) {
+    const PhysAddr begin{pfns[i] * page};
+    const Extent* e = extent_at(begin);
+    if (e == nullptr || begin + page > e->end) {
+      if (i != 0) return i;   // pages handed out so far stay valid; this one needs partial_
+      pages[0] = assemble(begin) ? partial_.data() : nullptr;
+      return 1;
+    }
+    const std::uint64_t offset = e->offset_of(begin);
+    pages[i] = window_.at(offset, page);
+    if (pages[i] != nullptr) continue;
+    if (i != 0) return i;     // the window must move, which takes the others away
+    if (auto moved = window_.move_to(offset, page, contiguous_bytes(*e, pfns)); !moved) {
+      last_error_ = moved.message();
+      return 1;
+    }
+    pages[0] = window_.at(offset, page);
+  }
+  return pfns.size();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MemorySource>> open_elf_core(File file, ReadMode mode) {
+  auto size = file.size();
+  if (!size) return size.take_error();
+  auto core = std::make_unique<ElfCore>(std::move(file), *size, mode);
+  if (auto loaded = core->load(); !loaded) return loaded.take_error();
+  return std::unique_ptr<MemorySource>(std::move(core));
+}
+
+}  // namespace vmsift

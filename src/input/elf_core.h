@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// An ELF core as physical memory: /proc/vmcore, a copy of it, or what QEMU and libvirt write.
+#pragma once
+
+#include "src/base/file.h"
+#include "src/input/file_window.h"
+#include "src/input/memory_source.h"
+
+#include <memory>
+
+namespace vmsift {
+
+Result<std::unique_ptr<MemorySource>> open_elf_core(File file, ReadMode mode);
+
+}  // namespace vmsift

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/input/file_window.h"
+
+#include "src/base/types.h"
+#include "src/input/bus_guard.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace vmsift {
+
+FileWindow::FileWindow(const File& file, std::uint64_t file_size, ReadMode mode)
+    : file_(file), file_size_(file_size), mode_(mode) {}
+
+FileWindow::~FileWindow() { unmap(); }
+
+void FileWindow::unmap() {
+  if (mapping_ == nullptr) return;
+  BusGuard::unwatch();
+  ::munmap(mapping_, mapped_);
+  mapping_ = nullptr;
+}
+
+Result<void> FileWindow::move_to(std::uint64_t offset, std::size_t length, std::size_t want) {
+  begin_ = end_ = 0;
+  if (offset > file_size_ || length > file_size_ - offset) {
+    return error("{}: ends at offset {:#x}, {} bytes were expected at {:#x}", file_.path(),
+                 file_size_, length, offset);
+  }
+  if (mode_ == ReadMode::map && map(offset, length)) return {};
+  mode_ = ReadMode::read;
+  return read(offset, length, want);
+}
+
+bool FileWindow::map(std::uint64_t offset, std::size_t length) {
+  static const auto host_page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  unmap();
+  const std::uint64_t from = align_down(offset, host_page);
+  const std::uint64_t until =
+      std::min(file_size_, std::max<std::uint64_t>(from + kMapBytes, offset + length));
+  mapped_ = static_cast<std::size_t>(until - from);
+  void* mapping = ::mmap(nullptr, mapped_, PROT_READ, MAP_PRIVATE, file_.fd(),
+                         static_cast<off_t>(from));
+  if (mapping == MAP_FAILED) return false;
+  mapping_ = mapping;
+  BusGuard::watch(mapping_, mapped_);
+  base_ = static_cast<const std::byte*>(mapping_);
+  begin_ = from;
+  end_ = until;
+  return true;
+}
+
+Result<void> FileWindow::read(std::uint64_t offset, std::size_t length, std::size_t want) {
+  unmap();
+  buffer_.resize(kReadBytes);
+  const std::size_t most = std::min(want, kReadBytes);
+  auto got = file_.read_at(offset, std::span(buffer_).first(most));
+  if (!got && most > length) {
+    // One bad page must not take its neighbours with it.
+    got = file_.read_at(offset, std::span(buffer_).first(length));
+  }
+  if (!got) return got.take_error();
+  if (*got < length) {
+    return error("{}: ends at offset {:#x}, {} bytes were expected at {:#x}", file_.path(),
+                 offset + *got, length, offset);
+  }
+  base_ = buffer_.data();
+  begin_ = offset;
+  end_ = offset + *got;
+  return {};
+}
+
+bool FileWindow::intact() {
+  if (mapping_ == nullptr || !BusGuard::faulted()) return true;
+  unmap();
+  begin_ = end_ = 0;
+  mode_ = ReadMode::read;
+  return false;
+}
+
+}  // namespace vmsift

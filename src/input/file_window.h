@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A bounded view of a large file that is moved along. Mapping costs a third of reading and copies
+// nothing; but each mapped GiB of /proc/vmcore costs the kernel 2 MiB of page tables, so windows
+// are small. Where the file cannot be mapped, or a mapping faulted, pread serves the same bytes.
+#pragma once
+
+#include "src/base/file.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace vmsift {
+
+enum class ReadMode : std::uint8_t { map, read };
+
+class FileWindow {
+ public:
+  static constexpr std::size_t kMapBytes = 4U << 20;
+  static constexpr std::size_t kReadBytes = 256U << 10;
+
+  // `file` must outlive the window.
+  FileWindow(const File& file, std::uint64_t file_size, ReadMode mode);
+  ~FileWindow();
+  FileWindow(const FileWindow&) = delete;
+  FileWindow& operator=(const FileWindow&) = delete;
+
+  // The bytes at [offset, offset + length), or nullptr when the window is elsewhere.
+  [[nodiscard]] const std::byte* at(std::uint64_t offset, std::size_t length) const {
+    const bool inside = offset >= begin_ && offset + length <= end_;
+    return inside ? base_ + (offset - begin_) : nullptr;
+  }
+
+  // Moves the window so that it holds [offset, offset + length), and with pread as much of `want`
+  // bytes as the window can. Earlier pointers become invalid.
+  // Requires length <= want and length <= kReadBytes.
+  Result<void> move_to(std::uint64_t offset, std::size_t length, std::size_t want);
+
+  // False when bytes of this window were not what the file holds; from then on the window is read
+  // and not mapped.
+  bool intact();
+
+ private:
+  bool map(std::uint64_t offset, std::size_t length);
+  Result<void> read(std::uint64_t offset, std::size_t length, std::size_t want);
+  void unmap();
+
+  const File& file_;
+  std::uint64_t file_size_;
+  ReadMode mode_;
+  std::uint64_t begin_ = 0;   // file offsets that the window holds
+  std::uint64_t end_ = 0;
+  const std::byte* base_ = nullptr;
+  void* mapping_ = nullptr;
+  std::size_t mapped_ = 0;
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace vmsift

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A kdump-compressed file as physical memory: what vmsift wrote before (LZ4 dumps too), and other
+// version 6 files of 64-bit kernels.
+#pragma once
+
+#include "src/base/file.h"
+#include "src/input/file_window.h"
+#include "src/input/memory_source.h"
+
+#include <memory>
+
+namespace vmsift {
+
+Result<std::unique_ptr<MemorySource>> open_kdump_core(File file, ReadMode mode);
+
+}  // namespace vmsift

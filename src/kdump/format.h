@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The kdump-compressed file format ("KDUMP   ", header version 6), field by field. Nothing is laid
+// over host structs: any host reads and writes any kernel's file.
+//
+//   block 0          main header
+//   block 1 ..       sub header, then the ELF notes
+//   bitmap 1, 2      which page frames are memory; which have a descriptor. Whole blocks each
+//   descriptors      one for each bit of bitmap 2, in pfn order
+//   page data        anywhere behind; only descriptors point there
+//
+// Integers have the crashed kernel's byte order and sizes.
+#pragma once
+
+#include "src/base/bytes.h"
+#include "src/base/result.h"
+#include "src/base/types.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace vmsift::kdump {
+
+inline constexpr std::string_view kSignature = "KDUMP   ";
+// A dump with pages that no other reader knows how to decompress (LZ4) carries this one instead, so
+// that those readers refuse the file and do not take compressed bytes for memory.
+inline constexpr std::string_view kPrivateSignature = "VMSIFT  ";
+inline constexpr std::uint32_t kVersion = 6;
+inline constexpr std::uint32_t kIncomplete = 8;   // status: memory is missing
+inline constexpr std::size_t kMainHeaderBytes = 464;
+inline constexpr std::size_t kSubHeaderBytes = 104;
+inline constexpr std::size_t kDescriptorBytes = 24;
+inline constexpr std::size_t kUtsFields = 6;      // sysname nodename release version machine domain
+inline constexpr std::size_t kUtsFieldBytes = 65;
+
+struct Header {
+  bool is_private = false;   // kPrivateSignature
+  std::uint32_t version = kVersion;
+  std::array<std::string, kUtsFields> utsname;
+  std::uint64_t crash_time = 0;           // seconds since 1970, 0: not known
+  std::uint32_t status = 0;               // codec's header flag | kIncomplete
+  std::uint32_t block_size = 4096;        // bytes of a page and of a block
+  std::uint32_t sub_header_blocks = 1;    // sub header and notes
+  std::uint32_t bitmap_blocks = 0;        // of both bitmaps
+  std::uint32_t cpus = 0;
+  std::uint64_t phys_base = 0;
+  std::uint32_t dump_level = 0;
+  bool split = false;
+  std::uint64_t vmcoreinfo_offset = 0;    // in the file, of the text; 0: none
+  std::uint64_t vmcoreinfo_size = 0;
+  std::uint64_t notes_offset = 0;
+  std::uint64_t notes_size = 0;
+  std::uint64_t max_pfn = 0;
+
+  [[nodiscard]] std::uint64_t bitmap_bytes() const {   // of one bitmap
+    return std::uint64_t{bitmap_blocks} / 2 * block_size;
+  }
+  [[nodiscard]] std::uint64_t bitmap1_offset() const {
+    return (std::uint64_t{1} + sub_header_blocks) * block_size;
+  }
+  [[nodiscard]] std::uint64_t bitmap2_offset() const { return bitmap1_offset() + bitmap_bytes(); }
+  [[nodiscard]] std::uint64_t descriptors_offset() const {
+    return bitmap2_offset() + bitmap_bytes();
+  }
+
+  // Sets the counts of blocks for this many pages and bytes of notes; false when the format's 32
+  // bits cannot count them.
+  [[nodiscard]] bool plan(std::uint64_t pages, std::uint64_t note_bytes);
+};
+
+// `into` is the first block_size bytes of the file, or the kSubHeaderBytes behind; cleared first.
+void encode_main(const Header& header, ByteOrder order, std::span<std::byte> into);
+void encode_sub(const Header& header, ByteOrder order, std::span<std::byte> into);
+
+// Whether a file that starts like this is one of ours to read.
+bool has_signature(std::span<const std::byte> start);
+
+// From the first kMainHeaderBytes, then, at offset block_size, the first kSubHeaderBytes. The byte
+// order is the one in which the header makes sense. Every field that sizes or places anything is
+// checked against `file_size`.
+struct MainHeader {
+  Header header;
+  ByteOrder order = ByteOrder::little;
+};
+Result<MainHeader> decode_main(std::span<const std::byte> bytes);
+Result<void> decode_sub(std::span<const std::byte> bytes, std::uint64_t file_size,
+                        MainHeader& main);
+
+struct Descriptor {
+  std::uint64_t offset = 0;   // of the page's data in the file; 0: the page was lost
+  std::uint32_t size = 0;     // stored bytes
+  std::uint32_t flags = 0;    // page flag of the codec, 0: raw
+};
+
+void encode_descriptor(const Descriptor& d, ByteOrder order, std::byte* into);
+Descriptor decode_descriptor(const std::byte* from, ByteOrder order);
+
+}  // namespace vmsift::kdump

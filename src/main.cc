@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/cli/options.h"
+#include "src/commands/commands.h"
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+namespace vmsift {
+namespace {
+
+int run(int argc, char** argv) {
+  auto options = parse_options(argc, argv);
+  if (!options) {
+    Log(Log::kDefault).error(options.message());
+    fmt::print(stderr, "Try `vmsift --help' for more information.\n");
+    return kExitFailed;
+  }
+  // JSON on the standard output must not be mixed with words.
+  const bool json_on_stdout = options->json && options->json->empty();
+  const Log log(options->message_level, json_on_stdout ? stderr : stdout);
+  auto status = [&]() -> Result<int> {
+    switch (options->command) {
+      case Command::help:
+        std::fputs(usage_text().c_str(), stdout);
+        return kExitOk;
+      case Command::version:
+        std::fputs(version_text().c_str(), stdout);
+        return kExitOk;
+      case Command::levels:
+        return run_levels(*options, log);
+      case Command::create:
+        return run_create(*options, log);
+    }
+    return kExitFailed;
+  }();
+  if (!status) {
+    log.error(status.message());
+    return kExitFailed;
+  }
+  return *status;
+}
+
+}  // namespace
+}  // namespace vmsift
+
+int main(int argc, char** argv) {
+  try {
+    return vmsift::run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fputs("vmsift: out of memory\n", stderr);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "vmsift: %s\n", e.what());
+  }
+  return vmsift::kExitFailed;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/pipeline/pipeline.h"
+
+#include <sched.h>
+#include <tbb/parallel_pipeline.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+
+namespace vmsift {
+namespace {
+
+void run_serial(const Stages& stages) {
+  while (stages.produce(0)) {
+    stages.work(0, 0);
+    if (!stages.consume(0)) return;
+  }
+}
+
+}  // namespace
+
+void run_pipeline(unsigned threads, std::size_t slots, const Stages& stages) {
+  if (threads <= 1 || slots <= 1) {
+    run_serial(stages);
+    return;
+  }
+  std::atomic<bool> stopped = false;
+  std::size_t next = 0;
+  // Items leave in order and at most `slots` are alive, so the slot of the item `slots` earlier is
+  // free again when a new one is produced.
+  const auto produce = tbb::make_filter<void, std::size_t>(
+      tbb::filter_mode::serial_in_order, [&](tbb::flow_control& flow) -> std::size_t {
+        const std::size_t slot = next;
+        if (stopped.load(std::memory_order_relaxed) || !stages.produce(slot)) {
+          flow.stop();
+          return 0;
+        }
+        next = (next + 1) % slots;
+        return slot;
+      });
+  const auto work = tbb::make_filter<std::size_t, std::size_t>(
+      tbb::filter_mode::parallel, [&](std::size_t slot) {
+        if (!stopped.load(std::memory_order_relaxed)) {
+          stages.work(slot, static_cast<unsigned>(tbb::this_task_arena::current_thread_index()));
+        }
+        return slot;
+      });
+  const auto consume = tbb::make_filter<std::size_t, void>(
+      tbb::filter_mode::serial_in_order, [&](std::size_t slot) {
+        if (!stopped.load(std::memory_order_relaxed) && !stages.consume(slot)) {
+          stopped.store(true, std::memory_order_relaxed);
+        }
+      });
+  tbb::task_arena arena(static_cast<int>(threads));
+  arena.execute([&] { tbb::parallel_pipeline(slots, produce & work & consume); });
+}
+
+unsigned usable_cpus() {
+  // Machines with more than 1024 CPUs need a larger set than cpu_set_t.
+  for (int cpus = 1024; cpus <= 1 << 20; cpus *= 2) {
+    const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(
+        CPU_ALLOC(static_cast<std::size_t>(cpus)), [](cpu_set_t* s) { CPU_FREE(s); });
+    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(cpus));
+    if (!set) break;
+    if (sched_getaffinity(0, bytes, set.get()) == 0) {
+      return static_cast<unsigned>(std::max(1, CPU_COUNT_S(bytes, set.get())));
+    }
+  }
+  return 1;
+}
+
+}  // namespace vmsift
