@@ -81,8 +81,8 @@ class Sources(Refused):
                 self.source_refused(self.read(self.core)[:size])
 
     def test_notes_cut_off(self) -> None:
-        raw = self.read(self.core)
-        self.source_refused(raw[:64 + 2 * 56 + 64 + 20])
+        source = self.file('bad', self.read(self.core)[:64 + 2 * 56 + 64 + 20])
+        self.refused(['-d', '1', source, self.dump], source)
 
     def test_program_headers_far_outside(self) -> None:
         raw = bytearray(self.read(self.core))

@@ -33,7 +33,7 @@ class Drgn(unittest.TestCase):
         unfiltered = debuggers.drgn_tasks(dumps.path(core, 0, 'none'), vmlinux)
         dumps.forget(core, 0, 'none')
         self.assertGreater(len(unfiltered), 40)
-        self.assertIn((1, 'init'), unfiltered)
+        self.assertIn((2, 'kthreadd'), unfiltered)
         for codec in ('lzo', 'zstd', 'zlib', 'snappy', 'none'):
             with self.subTest(codec=codec):
                 self.assertEqual(debuggers.drgn_tasks(dumps.path(core, 31, codec), vmlinux), unfiltered)

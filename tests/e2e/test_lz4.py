@@ -55,19 +55,20 @@ class Lz4(unittest.TestCase):
             with self.subTest(core=core.name, level=level, codec=codec):
                 self.check(core, level, codec)
 
-    def test_page_flag_is_private(self) -> None:
-        """A flag that no reader takes for a codec it knows: pages must not decode to something else by chance."""
+    def test_signature_and_page_flag_are_private(self) -> None:
+        """No reader may take an LZ4 page for one of a codec it knows and decode it to something else by chance."""
         core = env.vmcores()[0]
-        dump = dumps.read(core, 31, 'lz4')
+        dump = kdump.read(dumps.path(core, 31, 'lz4'), kdump.PRIVATE_SIGNATURE)
         used = {d.flags for d in dump.descriptors()} - {0}
         self.assertEqual(len(used), 1)
         self.assertEqual(used & set(kdump.CODEC_FLAGS.values()), set())
+        self.assertEqual(dump.kept, dumps.read(core, 31, 'lzo').kept)
 
-    def test_other_readers_refuse_the_pages(self) -> None:
+    def test_other_readers_refuse_the_file(self) -> None:
         core = env.vmcores()[0]
-        result = run.compare_pages(dumps.path(core, 31, 'lz4'), core.path)
-        self.assertEqual(result.counts['differ'], 0, result.wrong)
-        self.assertGreater(result.counts['errors'], 1000)
+        done = run.run(env.page_checker(), dumps.path(core, 31, 'lz4'), core.path)
+        self.assertEqual(done.status, 2, done)
+        self.assertIn('file format', done.err.lower())
 
     def test_it_says_so(self) -> None:
         core = env.vmcores()[0]

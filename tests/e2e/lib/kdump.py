@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from . import bits
 
 SIGNATURE = b'KDUMP   '
+PRIVATE_SIGNATURE = b'VMSIFT  '     # same layout; some pages are in a codec that only vmsift knows
 STATUS_INCOMPLETE = 8
 CODEC_FLAGS = {'none': 0, 'zlib': 1, 'lzo': 2, 'snappy': 4, 'zstd': 0x20}
 DESCRIPTOR = struct.Struct('<QIIQ')
@@ -85,12 +86,12 @@ def status(path: str) -> int:
         return struct.unpack('<I', _read_at(file, MAIN['status'], 4))[0]
 
 
-def read(path: str) -> Kdump:
+def read(path: str, signature: bytes = SIGNATURE) -> Kdump:
     dump = Kdump(path, size=os.path.getsize(path))
     with open(path, 'rb') as file:
         head = _read_at(file, 0, 464)
-        if head[:8] != SIGNATURE:
-            raise ValueError(f'{path}: not a kdump-compressed file')
+        if head[:8] != signature:
+            raise ValueError(f'{path}: starts with {head[:8]!r}, not {signature!r}')
         dump.main = {name: struct.unpack_from('<I', head, at)[0] for name, at in MAIN.items()}
         strings = [head[12 + 65 * i:12 + 65 * (i + 1)].split(b'\0')[0].decode('latin1') for i in range(6)]
         dump.utsname = dict(zip(UTSNAME, strings))

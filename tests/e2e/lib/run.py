@@ -12,6 +12,14 @@ from . import env
 CODEC_OPTIONS = {'none': (), 'zlib': ('-c',), 'lzo': ('-l',), 'snappy': ('-p',), 'zstd': ('-z',), 'lz4': ('--lz4',)}
 
 
+# What else stands on stderr: how far it is, and what it noticed about the source on the way.
+NO_ERROR = re.compile(r'\w+ pages: +[\d.]+ %|vmsift: warning: ')
+
+
+def error_lines(text: str) -> list[str]:
+    return [line for line in re.split(r'[\r\n]+', text) if line.strip() and not NO_ERROR.match(line)]
+
+
 @dataclass(frozen=True)
 class Result:
     argv: tuple[str, ...]
@@ -21,7 +29,7 @@ class Result:
 
     @property
     def error_lines(self) -> list[str]:
-        return [line for line in self.err.splitlines() if line.strip()]
+        return error_lines(self.err)
 
     def __str__(self) -> str:
         return f'{" ".join(self.argv)}\nexit {self.status}\n{self.out[-2000:]}{self.err[-2000:]}'

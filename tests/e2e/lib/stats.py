@@ -6,12 +6,18 @@ import json
 from dataclasses import dataclass
 
 
+NOT_IN_THE_SOURCE = ('hole', 'absent')
+
+
 @dataclass(frozen=True)
 class Stats:
-    total: int                  # page frames with memory
+    present: int                # page frames of which the source holds the memory
     kept: int                   # page frames that the dump holds, zero pages too
-    classes: dict[str, int]     # page frames by class; each is in exactly one
-    dropped: dict[str, int]     # of them, by class, those that this level left out
+    classes: dict[str, int]     # page frames of the source by class; each is in exactly one
+    dropped: dict[str, int]     # those classes that this level leaves out
+    unreadable: int             # struct pages that could not be read
+    frames: int                 # all page frames from 0 on, holes too
+    frames_by_class: int        # the same, as the sum over all classes
     output_bytes: int
 
 
@@ -25,14 +31,17 @@ def read_run(text: str) -> Stats:
     """One dump's statistics."""
     raw = json.loads(text)
     classes = {name: entry['pages'] for name, entry in raw['classes'].items()}
-    dropped = {name: entry['pages'] for name, entry in raw['classes'].items() if entry['dropped']}
-    return Stats(raw['pages']['total'], raw['pages']['kept'], classes, dropped, raw['output']['bytes'])
+    here = {name: pages for name, pages in classes.items() if name not in NOT_IN_THE_SOURCE}
+    dropped = {name: pages for name, pages in here.items() if not raw['classes'][name]['kept']}
+    return Stats(present=sum(here.values()), kept=raw['dump']['pages'], classes=here, dropped=dropped,
+                 unreadable=raw['anomalies']['unreadable_struct_pages'], frames=raw['total_pages'],
+                 frames_by_class=sum(classes.values()), output_bytes=raw['dump']['bytes'])
 
 
 def read_levels(text: str) -> dict[tuple[int, str], LevelSize]:
     """(level, codec) -> what a dump of it would hold and how large it would be."""
     table = {}
     for entry in json.loads(text)['levels']:
-        for codec, size in entry['bytes'].items():
+        for codec, size in entry['dump_bytes'].items():
             table[entry['level'], codec] = LevelSize(entry['pages'], size)
     return table
