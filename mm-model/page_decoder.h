@@ -116,7 +116,7 @@ bool PageDecoder<kSwap>::is_hugetlb(const std::byte* second) const {
 }
 
 template <bool kSwap>
-inline Traits PageDecoder<kSwap>::decode(const std::byte* p, bool has_second) const {
+[[gnu::always_inline]] inline Traits PageDecoder<kSwap>::decode(const std::byte* p, bool has_second) const {
   const std::uint64_t flags = word(p + flags_);
   const std::uint64_t mapping = word(p + mapping_) & anon_mask_;
   const std::uint64_t tail = word(p + compound_) & tail_mask_;

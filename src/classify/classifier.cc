@@ -62,9 +62,13 @@ class StructPageClassifier : public Classifier {
   void in_place(PfnRange piece, VirtAddr structs);
   void gathered(PfnRange piece, VirtAddr structs);
   void slice(const std::byte* structs, Pfn first, PfnRange pages);
-  void decide(const std::byte* p, bool has_second, Pfn pfn, Pfn limit);
+  Pfn decide_block(const std::byte* p, Traits traits, Pfn pfn);
   void take_block(Pfn pfn, const Block& block, Pfn limit);
   void unreadable(PfnRange pages);
+  static bool heads_block(Traits traits) {
+    return traits.has(Traits::kHead) || traits.type() == PageType::buddy ||
+           traits.type() == PageType::unaccepted;
+  }
   bool valid_order(Traits traits, std::uint64_t order, Pfn pfn) const;
   PageClass block_class(Traits traits) const;
   std::optional<Block> enclosing_block(Pfn pfn, VirtAddr at);
@@ -195,47 +199,49 @@ void StructPageClassifier<kSwap>::gathered(PfnRange pages, VirtAddr structs) {
 template <bool kSwap>
 void StructPageClassifier<kSwap>::slice(const std::byte* structs, Pfn first, PfnRange pages) {
   const Pfn end = pages.end;
-  for (Pfn pfn = std::max(pages.begin, at_.next); pfn < end; pfn = std::max(pfn, at_.next)) {
+  const PageDecoder<kSwap> decoder = decoder_;   // its members in registers
+  PageClass* const classes = classes_.data();
+  Pfn pfn = std::max(pages.begin, at_.next);
+  while (pfn < end) {
     const std::byte* p = structs + (pfn - first) * struct_size_;
     if (pfn < at_.checked_until) {
       const Pfn until = std::min(end, at_.checked_until);
-      if (decoder_.knows_poison()) {
+      if (decoder.knows_poison()) {
         for (; pfn < until; ++pfn, p += struct_size_) {
-          if (decoder_.is_poisoned(p)) classes_[pfn - base_] = PageClass::hwpoison;
+          if (decoder.is_poisoned(p)) classes[pfn - base_] = PageClass::hwpoison;
         }
       }
-      at_.next = until;
+      pfn = until;
       continue;
     }
-    decide(p, pfn + 1 < end, pfn, base_ + classes_.size());
+    __builtin_prefetch(p + 1024);
+    const Traits traits = decoder.decode(p, pfn + 1 < end);
+    if (heads_block(traits)) {
+      pfn = decide_block(p, traits, pfn);
+    } else {
+      classes[pfn - base_] = rules_.classify(traits);
+      at_.anomalies.orphan_tails += traits.has(Traits::kTail);
+      ++pfn;
+    }
   }
+  at_.next = std::max(at_.next, pfn);
 }
 
+// Returns the next page frame to look at.
 template <bool kSwap>
-void StructPageClassifier<kSwap>::decide(const std::byte* p, bool has_second, Pfn pfn, Pfn limit) {
-  const Traits traits = decoder_.decode(p, has_second);
+Pfn StructPageClassifier<kSwap>::decide_block(const std::byte* p, Traits traits, Pfn pfn) {
   const PageClass own = rules_.classify(traits);
-  at_.next = pfn + 1;
-  const bool heads_block = traits.has(Traits::kHead) || traits.type() == PageType::buddy ||
-                           traits.type() == PageType::unaccepted;
-  if (!heads_block) {
-    classes_[pfn - base_] = own;
-    if (traits.has(Traits::kTail)) ++at_.anomalies.orphan_tails;
-    return;
-  }
   const std::uint64_t order = decoder_.order(p, traits);
   if (!valid_order(traits, order, pfn)) {
     // Torn while the kernel changed it, or the copy of a head that optimised hugetlb pages show in
     // place of tails (5.14 to 7.0): nothing it says can be trusted but a memory error.
     ++at_.anomalies.torn_blocks;
     classes_[pfn - base_] = own == PageClass::hwpoison ? own : PageClass::kernel;
-    return;
+    return pfn + 1;
   }
-  const Block block{block_class(traits), pfn + (Pfn{1} << order)};
-  take_block(pfn, block, limit);
+  take_block(pfn, {block_class(traits), pfn + (Pfn{1} << order)}, base_ + classes_.size());
   if (own == PageClass::hwpoison) classes_[pfn - base_] = own;
-  // The head itself was looked at just now.
-  at_.next = std::max(at_.next, pfn + 1);
+  return std::max(at_.next, pfn + 1);   // the head itself was looked at just now
 }
 
 // Gives the pages from `pfn` to the end of the block their class and moves on.

@@ -31,7 +31,7 @@ class ElfCoreReader : public PageReader {
 
  private:
   const Extent* extent_at(PhysAddr a);
-  std::size_t contiguous_bytes(const Extent& e, std::span<const Pfn> pfns) const;
+  [[nodiscard]] FileWindow::Plan plan(const Extent& e, std::span<const Pfn> pfns) const;
   bool assemble(PhysAddr begin);
 
   const ElfCore& core_;
@@ -166,12 +166,13 @@ const Extent* ElfCoreReader::extent_at(PhysAddr a) {
   return cursor_ < extents.size() && extents[cursor_].contains(a) ? &extents[cursor_] : nullptr;
 }
 
-// How far the pages of `pfns`, from the first on, follow each other in the file.
-std::size_t ElfCoreReader::contiguous_bytes(const Extent& e, std::span<const Pfn> pfns) const {
+// What of the extent the pages of `pfns` are going to take, from the first one on.
+FileWindow::Plan ElfCoreReader::plan(const Extent& e, std::span<const Pfn> pfns) const {
   const std::uint64_t page = core_.info_.page_size;
+  const Pfn end = e.end.value / page;
   std::size_t n = 1;
-  while (n < pfns.size() && pfns[n] == pfns[0] + n && (pfns[n] + 1) * page <= e.end.value) ++n;
-  return n * page;
+  while (n < pfns.size() && pfns[n] == pfns[0] + n && pfns[n] < end) ++n;
+  return {n * page, (std::min(pfns.back() + 1, end) - pfns[0]) * page};
 }
 
 // A page at the edge of a segment: the bytes that exist, and zeros for those that do not.
@@ -209,7 +210,7 @@ std::size_t ElfCoreReader::fetch(std::span<const Pfn> pfns, std::span<const std:
     pages[i] = window_.at(offset, page);
     if (pages[i] != nullptr) continue;
     if (i != 0) return i;     // the window must move, which takes the others away
-    if (auto moved = window_.move_to(offset, page, contiguous_bytes(*e, pfns)); !moved) {
+    if (auto moved = window_.move_to(offset, page, plan(*e, pfns)); !moved) {
       last_error_ = moved.message();
       return 1;
     }

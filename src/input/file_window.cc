@@ -23,23 +23,25 @@ void FileWindow::unmap() {
   mapping_ = nullptr;
 }
 
-Result<void> FileWindow::move_to(std::uint64_t offset, std::size_t length, std::size_t want) {
+Result<void> FileWindow::move_to(std::uint64_t offset, std::size_t length, Plan plan) {
   begin_ = end_ = 0;
   if (offset > file_size_ || length > file_size_ - offset) {
     return error("{}: ends at offset {:#x}, {} bytes were expected at {:#x}", file_.path(),
                  file_size_, length, offset);
   }
-  if (mode_ == ReadMode::map && map(offset, length)) return {};
+  const auto within = [length](std::uint64_t wanted, std::size_t most) {
+    return std::max(length, static_cast<std::size_t>(std::min<std::uint64_t>(wanted, most)));
+  };
+  if (mode_ == ReadMode::map && map(offset, within(plan.span, kMapBytes))) return {};
   mode_ = ReadMode::read;
-  return read(offset, length, want);
+  return read(offset, length, within(plan.contiguous, kReadBytes));
 }
 
-bool FileWindow::map(std::uint64_t offset, std::size_t length) {
+bool FileWindow::map(std::uint64_t offset, std::uint64_t bytes) {
   static const auto host_page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   unmap();
   const std::uint64_t from = align_down(offset, host_page);
-  const std::uint64_t until =
-      std::min(file_size_, std::max<std::uint64_t>(from + kMapBytes, offset + length));
+  const std::uint64_t until = std::min(file_size_, offset + bytes);
   mapped_ = static_cast<std::size_t>(until - from);
   void* mapping = ::mmap(nullptr, mapped_, PROT_READ, MAP_PRIVATE, file_.fd(),
                          static_cast<off_t>(from));
@@ -52,12 +54,11 @@ bool FileWindow::map(std::uint64_t offset, std::size_t length) {
   return true;
 }
 
-Result<void> FileWindow::read(std::uint64_t offset, std::size_t length, std::size_t want) {
+Result<void> FileWindow::read(std::uint64_t offset, std::size_t length, std::size_t bytes) {
   unmap();
   buffer_.resize(kReadBytes);
-  const std::size_t most = std::min(want, kReadBytes);
-  auto got = file_.read_at(offset, std::span(buffer_).first(most));
-  if (!got && most > length) {
+  auto got = file_.read_at(offset, std::span(buffer_).first(bytes));
+  if (!got && bytes > length) {
     // One bad page must not take its neighbours with it.
     got = file_.read_at(offset, std::span(buffer_).first(length));
   }

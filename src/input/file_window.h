@@ -17,7 +17,7 @@ enum class ReadMode : std::uint8_t { map, read };
 
 class FileWindow {
  public:
-  static constexpr std::size_t kMapBytes = 4U << 20;
+  static constexpr std::size_t kMapBytes = 16U << 20;
   static constexpr std::size_t kReadBytes = 256U << 10;
 
   // `file` must outlive the window.
@@ -32,18 +32,25 @@ class FileWindow {
     return inside ? base_ + (offset - begin_) : nullptr;
   }
 
-  // Moves the window so that it holds [offset, offset + length), and with pread as much of `want`
-  // bytes as the window can. Earlier pointers become invalid.
-  // Requires length <= want and length <= kReadBytes.
-  Result<void> move_to(std::uint64_t offset, std::size_t length, std::size_t want);
+  // What the caller is going to ask for: the window is made no larger than that, so that threads
+  // that work side by side do not map each other's part once more.
+  struct Plan {
+    std::uint64_t contiguous = 0;   // bytes from the offset on that are wanted without a gap
+    std::uint64_t span = 0;         // bytes up to the end of the last one wanted
+  };
+
+  // Moves the window so that it holds [offset, offset + length) and as much of the plan as it can:
+  // the span where it maps, the contiguous part where it reads. Earlier pointers become invalid.
+  // Requires length <= kReadBytes.
+  Result<void> move_to(std::uint64_t offset, std::size_t length, Plan plan);
 
   // False when bytes of this window were not what the file holds; from then on the window is read
   // and not mapped.
   bool intact();
 
  private:
-  bool map(std::uint64_t offset, std::size_t length);
-  Result<void> read(std::uint64_t offset, std::size_t length, std::size_t want);
+  bool map(std::uint64_t offset, std::uint64_t bytes);
+  Result<void> read(std::uint64_t offset, std::size_t length, std::size_t bytes);
   void unmap();
 
   const File& file_;

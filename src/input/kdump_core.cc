@@ -16,6 +16,8 @@ namespace vmsift {
 namespace {
 
 constexpr std::size_t kPagesPerFetch = 64;
+// Page data mostly stand in the order of their pages: what comes next is near.
+constexpr FileWindow::Plan kDataAhead = {FileWindow::kReadBytes, 1U << 20};
 constexpr std::uint64_t kMaxVmcoreinfo = 1U << 20;
 
 // The descriptor of a page is found by counting bits of bitmap 2. Counts are kept for at most this
@@ -246,8 +248,8 @@ Result<kdump::Descriptor> KdumpCoreReader::descriptor(Pfn pfn) {
   }
   const std::byte* raw = descriptors_.at(offset, kdump::kDescriptorBytes);
   if (raw == nullptr) {
-    constexpr std::size_t kAhead = kPagesPerFetch * kdump::kDescriptorBytes;
-    if (auto moved = descriptors_.move_to(offset, kdump::kDescriptorBytes, kAhead); !moved) {
+    constexpr std::uint64_t kBytes = kPagesPerFetch * kdump::kDescriptorBytes;
+    if (auto moved = descriptors_.move_to(offset, kdump::kDescriptorBytes, {kBytes, kBytes}); !moved) {
       return moved.take_error();
     }
     raw = descriptors_.at(offset, kdump::kDescriptorBytes);
@@ -279,7 +281,7 @@ Result<void> KdumpCoreReader::unpack(const kdump::Descriptor& d, std::span<std::
   Decoder* const decode = codec == nullptr ? nullptr : decoder(*codec);
   do {
     if (data_.at(d.offset, d.size) == nullptr) {
-      if (auto moved = data_.move_to(d.offset, d.size, FileWindow::kReadBytes); !moved) return moved;
+      if (auto moved = data_.move_to(d.offset, d.size, kDataAhead); !moved) return moved;
     }
     const std::span stored(data_.at(d.offset, d.size), d.size);
     if (codec == nullptr) {
