@@ -5,11 +5,13 @@ QEMU >= 7.2 writes section headers first (e_phoff 192, e_ehsize 8 on 64 bits) an
 offset follows. That is legal, and vmsift reads it, but makedumpfile ignores e_phoff and finds no
 PT_LOAD, and it only maps memory (rather than reading it) at page-aligned file offsets. A vmcore made
 by the kernel has its program headers right behind the ELF header and everything else on page
-boundaries; relayout() brings a core into that shape without touching a byte of memory.
+boundaries, and describes System RAM only, where QEMU adds the machine's ROM; relayout() brings a core
+into that shape without touching a byte of memory.
 """
 from __future__ import annotations
 
 import os
+import re
 import struct
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -188,10 +190,24 @@ def _copy_sparse(source: BinaryIO, sink: BinaryIO, old: Segment, new: Segment) -
         left -= len(block)
 
 
-def relayout(source: Path, sink: Path) -> None:
-    """Write `source` anew as `sink`, laid out as the kernel lays out /proc/vmcore."""
+def system_ram(iomem: str) -> list[tuple[int, int]]:
+    """The ranges [begin, end) that the text of /proc/iomem calls System RAM."""
+    found = re.findall(r'^([0-9a-f]+)-([0-9a-f]+) : System RAM', iomem, re.MULTILINE)
+    return [(int(first, 16), int(last, 16) + 1) for first, last in found]
+
+
+def _holds_any(segment: Segment, ranges: list[tuple[int, int]]) -> bool:
+    return any(segment.paddr < end and begin < segment.paddr + segment.memsz for begin, end in ranges)
+
+
+def relayout(source: Path, sink: Path, ram: list[tuple[int, int]] | None = None) -> None:
+    """Write `source` anew as `sink`, laid out as the kernel lays out /proc/vmcore.
+
+    Memory that has nothing of `ram` is left out; None keeps all.
+    """
     core = ElfCore.read(source)
-    kept = [segment for segment in core.segments if segment.type in (PT_NOTE, PT_LOAD)]
+    kept = [segment for segment in core.segments if segment.type == PT_NOTE
+            or segment.type == PT_LOAD and (ram is None or _holds_any(segment, ram))]
     if len(kept) >= PN_XNUM:
         raise ElfError(f'{source}: too many segments')
     kept.sort(key=lambda segment: segment.type != PT_NOTE)  # notes first; stable, memory keeps its order

@@ -91,6 +91,12 @@ class ElfCoreTest(unittest.TestCase):
             self.assertEqual(core.notes(), ElfCore.read(self.raw).notes())
             core.check_complete()
 
+    def test_relayout_leaves_out_what_is_no_system_ram(self) -> None:
+        iomem = f'00000000-00000fff : Reserved\n{ADDRESSES[0]:08x}-{ADDRESSES[0] + 0xfff:08x} : System RAM\n'
+        for _ in self.each_kind():
+            elfcore.relayout(self.raw, self.tidy, elfcore.system_ram(iomem))
+            self.assertEqual([load.paddr for load in ElfCore.read(self.tidy).loads()], [ADDRESSES[0]])
+
     def test_relayout_of_its_own_output_changes_nothing(self) -> None:
         self.raw.write_bytes(qemu_core(64, '<'))
         elfcore.relayout(self.raw, self.tidy)

@@ -89,7 +89,7 @@ def finish(recipe: Recipe, kernel: Kernel, facts: dict, work: Path, folder: Path
     _count_classes(recipe, sides['.kpageflags.gz'], facts)
     if not recipe.raw:
         tidy = work / 'vmcore.elf'
-        elfcore.relayout(raw, tidy)
+        elfcore.relayout(raw, tidy, elfcore.system_ram(facts['guest']['iomem']))
     if recipe.raw or recipe.also_raw:
         subprocess.run(['fallocate', '--dig-holes', str(raw)], check=False)  # zero pages need no disk
         _publish(folder, names_of(recipe)[-1], raw, sides, facts)
