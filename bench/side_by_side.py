@@ -179,7 +179,8 @@ def row(codec: str, contender: Contender, best: Contender | None, level: int) ->
     return '| ' + ' | '.join(cells) + ' |', good
 
 
-HEADER = '''| codec | program | wall ms | user+sys ms | peak anon MiB | output bytes | wall / best peer, paired | of medians | size / peer | goals |
+HEADER = '''| codec | program | wall ms | user+sys ms | peak anon MiB | output bytes \
+| wall / best peer, paired | of medians | size / peer | goals |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |'''
 
 

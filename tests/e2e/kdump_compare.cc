@@ -2,12 +2,12 @@
 //
 // kdump_compare: every page of a kdump-compressed dump, read by libkdumpfile, against its source.
 //
-//   kdump_compare [--readable FILE] [--pfns N] DUMP SOURCE
+//   kdump_compare [--readable FILE] DUMP SOURCE
 //
 // SOURCE is the ELF core that DUMP was made from (parsed here, not by libkdumpfile, so that one reader's
 // mistake cannot hide the other's) or a second kdump-compressed file (then both must hold the same pages).
-// Page frames 0..N-1 are asked for (default: as many as SOURCE or DUMP know); of those that neither side says it
-// has only the borders of each MiB, since libkdumpfile takes 8 us to say no and a hole can be 1000 times the RAM.
+// As many page frames are asked for as SOURCE or DUMP know; of those that neither side says it has only the
+// borders of each MiB, since libkdumpfile takes 8 us to say no and a hole can be 1000 times the RAM.
 //
 // It prints one line "pages=A zero=B excluded=C differ=D errors=E unsourced=F", and on stderr a line for each of
 // the first page frames that are wrong:
@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cinttypes>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -192,16 +193,6 @@ struct Counts {
   bool wrong() const { return differ + errors + unsourced != 0; }
 };
 
-class Report {
- public:
-  void wrong(uint64_t pfn, const std::string& what) {
-    if (shown_++ < kShown) std::fprintf(stderr, "pfn 0x%llx: %s\n", static_cast<unsigned long long>(pfn), what.c_str());
-  }
-
- private:
-  unsigned shown_ = 0;
-};
-
 std::string first_difference(const unsigned char* a, const unsigned char* b) {
   const auto at = std::mismatch(a, a + kPage, b).first - a;
   char text[80];
@@ -218,34 +209,32 @@ template <class Source>
 Counts compare(Dump& dump, Source& source, uint64_t pfns, bool both_ways, std::vector<unsigned char>& readable) {
   std::vector<unsigned char> a(kPage), b(kPage);
   Counts n;
-  Report report;
+  unsigned shown = 0;
+  const auto report = [&shown](uint64_t pfn, const std::string& what) {
+    if (shown++ < kShown) std::fprintf(stderr, "pfn 0x%" PRIx64 ": %s\n", pfn, what.c_str());
+  };
   const std::vector<unsigned char> here = dump.pagemap(pfns), there = source.pagemap(pfns);
   for (uint64_t pfn = 0; pfn < pfns; ++pfn) {
     const bool border = pfn % 256 == 0 || pfn % 256 == 255 || pfn + 1 == pfns;
     if (!border && !test(here, pfn) && !test(there, pfn)) continue;
     const Got got = dump.read(pfn, a.data());
-    if (got == Got::error) {
-      ++n.errors;
-      report.wrong(pfn, "libkdumpfile: " + dump.error());
-      continue;
+    n.errors += got == Got::error;
+    n.excluded += got == Got::excluded;
+    if (got == Got::error) report(pfn, "libkdumpfile: " + dump.error());
+    if (got == Got::excluded && both_ways && source.read(pfn, b.data()) != Got::excluded) {
+      ++n.unsourced;
+      report(pfn, "only the second dump has it");
     }
-    if (got == Got::excluded) {
-      ++n.excluded;
-      if (both_ways && source.read(pfn, b.data()) != Got::excluded) {
-        ++n.unsourced;
-        report.wrong(pfn, "only the second dump has it");
-      }
-      continue;
-    }
+    if (got != Got::page) continue;
     ++n.pages;
     n.zero += is_zero(a.data());
     set(readable, pfn);
     if (source.read(pfn, b.data()) != Got::page) {
       ++n.unsourced;
-      report.wrong(pfn, "the source does not have it");
+      report(pfn, "the source does not have it");
     } else if (std::memcmp(a.data(), b.data(), kPage) != 0) {
       ++n.differ;
-      report.wrong(pfn, first_difference(a.data(), b.data()));
+      report(pfn, first_difference(a.data(), b.data()));
     }
   }
   return n;
@@ -266,29 +255,25 @@ void write_file(const char* path, const std::vector<unsigned char>& bytes) {
 
 struct Options {
   const char* readable = nullptr;
-  uint64_t pfns = 0;
   std::vector<const char*> files;
 };
 
 Options parse(int argc, char** argv) {
   Options o;
   for (int i = 1; i < argc; ++i) {
-    const std::string_view arg = argv[i];
-    if (arg == "--readable" && i + 1 < argc)
+    if (std::string_view(argv[i]) == "--readable" && i + 1 < argc)
       o.readable = argv[++i];
-    else if (arg == "--pfns" && i + 1 < argc)
-      o.pfns = std::strtoull(argv[++i], nullptr, 0);
     else
       o.files.push_back(argv[i]);
   }
-  if (o.files.size() != 2) die("usage: kdump_compare [--readable FILE] [--pfns N] DUMP SOURCE");
+  if (o.files.size() != 2) die("usage: kdump_compare [--readable FILE] DUMP SOURCE");
   return o;
 }
 
 template <class Source>
 Counts run(const Options& o, Source& source, bool both_ways) {
   Dump dump(o.files[0]);
-  const uint64_t pfns = o.pfns ? o.pfns : std::max(dump.pfns(), source.pfns());
+  const uint64_t pfns = std::max(dump.pfns(), source.pfns());
   std::vector<unsigned char> readable((pfns + 7) / 8);
   const Counts n = compare(dump, source, pfns, both_ways, readable);
   if (o.readable) write_file(o.readable, readable);
@@ -307,9 +292,8 @@ int main(int argc, char** argv) {
     Dump source(o.files[1]);
     n = run(o, source, true);
   }
-  std::printf("pages=%llu zero=%llu excluded=%llu differ=%llu errors=%llu unsourced=%llu\n",
-              static_cast<unsigned long long>(n.pages), static_cast<unsigned long long>(n.zero),
-              static_cast<unsigned long long>(n.excluded), static_cast<unsigned long long>(n.differ),
-              static_cast<unsigned long long>(n.errors), static_cast<unsigned long long>(n.unsourced));
+  std::printf("pages=%" PRIu64 " zero=%" PRIu64 " excluded=%" PRIu64 " differ=%" PRIu64 " errors=%" PRIu64
+              " unsourced=%" PRIu64 "\n",
+              n.pages, n.zero, n.excluded, n.differ, n.errors, n.unsourced);
   return n.wrong() ? 1 : 0;
 }

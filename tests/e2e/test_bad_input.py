@@ -14,6 +14,7 @@ from lib import env, judge, kdump, run, tiny
 from lib.tiny import PAGE, Load, Shape
 
 CORE_PAGES = 64
+MIB = 1 << 20
 OLD = b'the dump of last week'
 
 
@@ -98,9 +99,6 @@ class Sources(Refused):
 
     def test_no_memory_at_all(self) -> None:
         self.source_refused(tiny.elf([]))
-
-
-MIB = 1 << 20
 
 
 class TruncatedData(Refused):

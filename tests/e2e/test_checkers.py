@@ -110,15 +110,16 @@ def flags_of(*names: str) -> int:
 
 class KernelFlags(unittest.TestCase):
     def test_classes(self) -> None:
-        for expected, names in {'free': ('buddy',), 'slab': ('slab', 'compound_head'), 'user': ('anon', 'lru', 'swapbacked'),
-                                'cache': ('lru', 'uptodate'), 'cache_private': ('lru', 'private'),
+        for expected, names in {'free': ('buddy',), 'slab': ('slab', 'compound_head'),
+                                'user': ('anon', 'lru', 'swapbacked'), 'cache': ('lru', 'uptodate'), 'cache_private': ('lru', 'private'),
                                 'kernel': (), 'kernel_compound': ('compound_head',), 'hwpoison': ('hwpoison', 'anon'),
                                 'offline': ('offline',), 'reserved': ('reserved',)}.items():
             with self.subTest(expected):
                 self.assertEqual(pageflags.classify(flags_of(*names)), expected)
 
     def test_tail_has_its_heads_class(self) -> None:
-        built = pageflags.build(array('Q', [flags_of('anon', 'compound_head', 'thp'), flags_of('compound_tail'), flags_of('compound_tail'), 0]))
+        tail = flags_of('compound_tail')
+        built = pageflags.build(array('Q', [flags_of('anon', 'compound_head', 'thp'), tail, tail, 0]))
         self.assertEqual(built.of('user'), 0b0111)
         self.assertEqual(built.of('kernel'), 0b1000)
 

@@ -68,10 +68,9 @@ class Compared:
         return self.status == 0
 
 
-def compare_pages(dump: str, source: str, pfns: int = 0) -> Compared:
+def compare_pages(dump: str, source: str) -> Compared:
     bitmap = os.path.join(env.scratch(), 'readable')
-    argv = [env.page_checker(), '--readable', bitmap] + (['--pfns', str(pfns)] if pfns else [])
-    done = run(*argv, dump, source)
+    done = run(env.page_checker(), '--readable', bitmap, dump, source)
     if done.status not in (0, 1):
         raise AssertionError(f'the page checker could not run:\n{done}')
     with open(bitmap, 'rb') as file:
