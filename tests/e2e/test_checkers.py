@@ -111,7 +111,8 @@ def flags_of(*names: str) -> int:
 class KernelFlags(unittest.TestCase):
     def test_classes(self) -> None:
         for expected, names in {'free': ('buddy',), 'slab': ('slab', 'compound_head'),
-                                'user': ('anon', 'lru', 'swapbacked'), 'cache': ('lru', 'uptodate'), 'cache_private': ('lru', 'private'),
+                                'user': ('anon', 'lru', 'swapbacked'), 'cache': ('lru', 'uptodate'),
+                                'cache_private': ('lru', 'private'),
                                 'kernel': (), 'kernel_compound': ('compound_head',), 'hwpoison': ('hwpoison', 'anon'),
                                 'offline': ('offline',), 'reserved': ('reserved',)}.items():
             with self.subTest(expected):
