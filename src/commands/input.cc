@@ -54,13 +54,15 @@ void take_notes(Input& input, std::string_view text) {
   }
 }
 
-void report(const Input& input, const Log& log) {
+void report(const Input& input, unsigned dump_level, const Log& log) {
   const DumpInfo& dump = input.source->info();
   const KernelModel& model = *input.model;
   for (const std::string& w : dump.warnings) log.warning("{}: {}", dump.path, w);
   for (const std::string& w : model.warnings()) log.warning("{}", w);
   for (const Downgrade& d : model.downgrades()) {
-    log.warning("{} are kept: {}", d.rule, d.reason);
+    // Levels 0 and 1 ask for no class, but some pages should not be touched at any level.
+    const bool only_untouchable = dump_level <= kLevelZero && !model.memory_map();
+    log.warning("{} are kept: {}", only_untouchable ? "hwpoison and offline pages" : d.rule, d.reason);
   }
   log.debug("{}: {} of {}, {} page frames of {} bytes", dump.path, dump.format,
             model.arch() != nullptr ? model.arch()->name : "an unknown machine", dump.max_pfn,
@@ -119,7 +121,7 @@ Result<Input> open_input(const Options& options, const Log& log) {
   }
   take_notes(input, text);
   input.model = std::make_unique<KernelModel>(KernelModel::detect(std::move(note), *input.source));
-  report(input, log);
+  report(input, options.dump_level, log);
   return input;
 }
 

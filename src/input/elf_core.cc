@@ -19,6 +19,9 @@ constexpr std::uint64_t kNoPhysicalAddress = std::numeric_limits<std::uint64_t>:
 // The widest physical address of any architecture, so that sums cannot wrap.
 constexpr std::uint64_t kMaxPhysicalAddress = std::uint64_t{1} << 60;
 
+// Beyond any file. Larger p_offsets are taken for this one, so that sums with sizes cannot wrap.
+constexpr std::uint64_t kBeyondFiles = std::uint64_t{1} << 62;
+
 class ElfCore;
 
 class ElfCoreReader : public PageReader {
@@ -107,7 +110,7 @@ void ElfCore::add_segments(const ElfHeaders& headers) {
     missing += s.filesz - in_file;
     memory.push_back({{s.paddr}, {s.paddr + size}, 0});
     // What a truncated file lacks stays listed: those pages are lost, not left out on purpose.
-    data.push_back({{s.paddr}, {s.paddr + s.filesz}, s.offset});
+    data.push_back({{s.paddr}, {s.paddr + s.filesz}, std::min(s.offset, kBeyondFiles)});
     info_.virtual_ranges.push_back({{s.vaddr}, {s.paddr}, size});
   }
   memory_ = ExtentMap::from_overlapping(std::move(memory));

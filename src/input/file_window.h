@@ -28,7 +28,7 @@ class FileWindow {
 
   // The bytes at [offset, offset + length), or nullptr when the window is elsewhere.
   [[nodiscard]] const std::byte* at(std::uint64_t offset, std::size_t length) const {
-    const bool inside = offset >= begin_ && offset + length <= end_;
+    const bool inside = offset >= begin_ && offset <= end_ && length <= end_ - offset;
     return inside ? base_ + (offset - begin_) : nullptr;
   }
 

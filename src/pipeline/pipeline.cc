@@ -2,6 +2,7 @@
 #include "src/pipeline/pipeline.h"
 
 #include <sched.h>
+#include <tbb/global_control.h>
 #include <tbb/parallel_pipeline.h>
 #include <tbb/task_arena.h>
 
@@ -53,6 +54,8 @@ void run_pipeline(unsigned threads, std::size_t slots, const Stages& stages) {
           stopped.store(true, std::memory_order_relaxed);
         }
       });
+  // oneTBB starts no more threads than CPUs unless it is told to.
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
   tbb::task_arena arena(static_cast<int>(threads));
   arena.execute([&] { tbb::parallel_pipeline(slots, produce & work & consume); });
 }
