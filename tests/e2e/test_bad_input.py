@@ -161,7 +161,7 @@ class Vmcoreinfo(Refused):
         self.assertEqual(done.status, 0, done.err)
         self.assertIn('all page classes are kept: NUMBER(phys_base) is missing', done.err)
         self.assertTrue(run.compare_pages(self.dump, source).clean)
-        self.assertEqual(kdump.read(self.dump).kept_count(), 16)
+        self.assertEqual(kdump.read(self.dump).kept_count, 16)
 
 
 class Outputs(Refused):
