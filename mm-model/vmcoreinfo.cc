@@ -13,9 +13,10 @@ namespace {
 
 constexpr std::size_t kLineBuffer = 79;   // what is left of a line that was too long
 
-constexpr std::array<std::string_view, 13> kKeyStarts = {
+constexpr std::array<std::string_view, 15> kKeyStarts = {
     "SYMBOL(", "SIZE(",    "OFFSET(",   "LENGTH(",       "NUMBER(",       "CONFIG_",     "OSRELEASE=",
-    "BUILD-ID=", "PAGESIZE=", "CRASHTIME=", "KERNELOFFSET=", "IDENTITYBASE=", "KERNELOFFPHYS="};
+    "BUILD-ID=", "PAGESIZE=", "CRASHTIME=", "KERNELOFFSET=", "IDENTITYBASE=", "KERNELOFFPHYS=",
+    "SAMODE31=", "EAMODE31="};
 
 bool starts_a_key(std::string_view s) {
   return std::any_of(kKeyStarts.begin(), kKeyStarts.end(),
@@ -50,7 +51,9 @@ std::string_view trim(std::string_view s) {
 }  // namespace
 
 Vmcoreinfo::Vmcoreinfo(std::string_view text) {
-  text = text.substr(0, kMaxText);
+  if (text.size() > kMaxText) text = text.substr(0, text.rfind('\n', kMaxText) + 1);
+  // What follows the last line is padding.
+  text = text.substr(0, text.find_last_not_of('\0') + 1);
   while (!text.empty()) {
     const std::size_t newline = text.find('\n');
     std::string_view line = text.substr(0, newline);
@@ -58,6 +61,8 @@ Vmcoreinfo::Vmcoreinfo(std::string_view text) {
     while (line.size() > kLineBuffer && starts_a_key(line.substr(kLineBuffer))) {
       line.remove_prefix(kLineBuffer);   // the cut entry goes, the glued one stays
     }
+    // The last entry of all may be a cut one too.
+    if (newline == std::string_view::npos && line.size() == kLineBuffer) break;
     add_line(line);
   }
 }
