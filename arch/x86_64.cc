@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 namespace vmsift {
 namespace {
@@ -51,6 +52,12 @@ Result<AddressLayout> detect_layout(const DumpInfo& dump, const Vmcoreinfo& note
   if (!root) root = note.symbol("init_level4_pgt");
   if (!root) return error("SYMBOL(swapper_pg_dir) is missing");
 
+  // The C-bit is one of the address bits that memory of the machine does not reach: 47 or 51 so far.
+  const auto c_bit = static_cast<std::uint64_t>(note.number("sme_mask").value_or(0));
+  if (c_bit != 0 && !(std::has_single_bit(c_bit) && c_bit <= kFrameMask && c_bit >> 32 != 0)) {
+    return error("NUMBER(sme_mask) {:#x} is no bit of an address", c_bit);
+  }
+
   auto image = static_cast<std::uint64_t>(note.number("KERNEL_IMAGE_SIZE").value_or(0));
   if (image == 0 || image > -kStartKernelMap) image = kDefaultImageSize;
   AddressLayout layout;
@@ -60,7 +67,7 @@ Result<AddressLayout> detect_layout(const DumpInfo& dump, const Vmcoreinfo& note
                             ? std::span<const PageTableLevel>(kFiveLevels)
                             : std::span<const PageTableLevel>(kFourLevels);
   layout.table.root = {root->value - kStartKernelMap + *phys_base};
-  layout.table.encryption_mask = static_cast<std::uint64_t>(note.number("sme_mask").value_or(0));
+  layout.table.encryption_mask = c_bit;
   layout.table.decode = decode_entry;
   return layout;
 }
