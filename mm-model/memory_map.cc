@@ -52,9 +52,15 @@ Result<MemoryMap> MemoryMap::detect(const Arch& arch, const MemorySource& source
   map.vmemmap_ = note.symbol("vmemmap");
 
   // One array where it has an entry for each possible section; else an array of pages of sections.
+  // The number of sections is in doubt only for notes without MAX_PHYSMEM_BITS (before 5.9).
   const std::uint64_t all_sections = std::uint64_t{1} << (physmem_bits - section_bits);
+  const std::uint64_t per_root = page_size / *size;
   map.extreme_ = *length < all_sections;
-  if (map.extreme_) map.sections_per_root_ = page_size / *size;
+  if (map.extreme_) map.sections_per_root_ = per_root;
+  if (note.number("MAX_PHYSMEM_BITS") && *length != all_sections &&
+      *length != ceil_div(all_sections, per_root)) {
+    return error("LENGTH(mem_section)={} is not that of {} sections", *length, all_sections);
+  }
 
   // Where mem_map parts are aligned to pages, as vmemmap is, every bit below is a flag: room for
   // those that no kernel has today.
