@@ -16,7 +16,7 @@ bool matches(Traits t) {
 extern constinit const Filter kCache = {
     .name = "non-private cache pages",
     .page_class = PageClass::cache,
-    .needs = {Feature::lru, Feature::private_, Feature::mapping},
+    .needs = {Feature::lru, Feature::private_, Feature::mapping, Feature::tails},
     .usually_there = true,
     .always_dropped = false,
     .levels = kLevelCache | kLevelCachePrivate,

@@ -17,7 +17,7 @@ bool matches(Traits t) {
 extern constinit const Filter kCachePrivate = {
     .name = "private cache pages",
     .page_class = PageClass::cache_private,
-    .needs = {Feature::lru, Feature::private_, Feature::mapping},
+    .needs = {Feature::lru, Feature::private_, Feature::mapping, Feature::tails},
     .usually_there = true,
     .always_dropped = false,
     .levels = kLevelCachePrivate,

@@ -8,7 +8,7 @@ namespace vmsift {
 namespace {
 
 bool matches(Traits t) {
-  return t.type() == PageType::buddy;
+  return t.type() == PageType::buddy && !t.has(Traits::kTail);
 }
 
 }  // namespace

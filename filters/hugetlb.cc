@@ -6,7 +6,7 @@ namespace vmsift {
 namespace {
 
 bool matches(Traits t) {
-  return t.type() == PageType::hugetlb;
+  return t.type() == PageType::hugetlb && !t.has(Traits::kTail);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace vmsift {
 namespace {
 
 bool matches(Traits t) {
-  return t.type() == PageType::unaccepted;
+  return t.type() == PageType::unaccepted && !t.has(Traits::kTail);
 }
 
 }  // namespace

@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
+#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -24,7 +26,7 @@ TypeRule rule_for(std::int64_t exported, PageType type) {
   if (top >= 0xf0 && top <= 0xfe && (value & 0x00ffffffU) == 0) return {0xff000000U, value, type};
   const std::uint32_t cleared = ~value;
   if (std::has_single_bit(cleared) && cleared >= 1U << 16) {
-    return {0x80000000U | cleared, 0x80000000U, type};
+    return {0xffff0000U, value & 0xffff0000U, type};   // one type alone: several are none
   }
   return {0xffffffffU, value, type};
 }
@@ -44,6 +46,18 @@ bool marks_unaccepted_silently(const Vmcoreinfo& note) {
   return minor >= 12 && minor <= 15;
 }
 
+// Bit 0 of page.flags is PG_locked in every kernel. Two names for one bit contradict each other, and
+// nothing says which of them is right.
+bool is_own_flag(const Vmcoreinfo& note, std::int64_t bit, std::string_view name) {
+  if (bit < 1 || bit > 63) return false;
+  const auto taken = [&](const char* other) { return other != name && note.number(other) == bit; };
+  constexpr std::array<const char*, 6> kFlags = {"PG_lru",        "PG_private",  "PG_swapcache",
+                                                 "PG_swapbacked", "PG_hwpoison", "PG_slab"};
+  const auto head = static_cast<std::uint64_t>(note.number("PG_head_mask").value_or(0));
+  return std::none_of(kFlags.begin(), kFlags.end(), taken) &&
+         (name == "PG_head_mask" || head != std::uint64_t{1} << bit);
+}
+
 }  // namespace
 
 PageLayout PageLayout::detect(const Vmcoreinfo& note) {
@@ -54,6 +68,7 @@ PageLayout PageLayout::detect(const Vmcoreinfo& note) {
     layout.size = 0;
     return layout;
   }
+  layout.detect_fields(note);
   layout.detect_flags(note);
   layout.detect_types(note);
   layout.detect_compound(note);
@@ -80,43 +95,91 @@ std::uint64_t PageLayout::require_flag(const Vmcoreinfo& note, Feature f, const 
     set_missing(f, missing(Feature::flags));
   } else if (!bit) {
     set_missing(f, fmt::format("NUMBER({})", name));
-  } else if (*bit < 0 || *bit > 63) {
-    set_missing(f, fmt::format("NUMBER({}) from 0 to 63", name));
+  } else if (!is_own_flag(note, *bit, name)) {
+    set_missing(f, fmt::format("NUMBER({}) of a flag of its own", name));
   } else {
     return std::uint64_t{1} << *bit;
   }
   return 0;
 }
 
+// Where the words are that rules look at. They stand side by side in every kernel: one that lies over
+// another is no offset of this kernel, and would turn flags into a mapping or a count into a type.
+void PageLayout::detect_fields(const Vmcoreinfo& note) {
+  // compound_head until 7.0, compound_info since 7.1: bit 0 marks a tail in both.
+  const bool renamed = note.offset("page.compound_info").has_value();
+  struct Field {
+    Feature feature;
+    const char* name;
+    std::uint32_t width;
+    std::uint32_t* offset;
+  };
+  const std::array<Field, 5> fields = {{
+      {Feature::flags, "page.flags", 8, &flags},
+      {Feature::tails, renamed ? "page.compound_info" : "page.compound_head", 8, &compound},
+      {Feature::mapping, "page.mapping", 8, &mapping},
+      {Feature::types, "page._mapcount", 4, &mapcount},
+      {Feature::buddy, "page.private", 8, &private_},
+  }};
+  for (const Field& f : fields) *f.offset = require_offset(note, f.feature, f.name, f.width);
+  for (const Field& a : fields) {
+    for (const Field& b : fields) {
+      const auto at = note.offset(a.name);
+      const auto other = note.offset(b.name);
+      const bool is_first = a.feature == Feature::flags && flags == 0;   // as in every kernel so far
+      if (&a != &b && !is_first && at && other && *at < std::uint64_t{*other} + b.width &&
+          *other < std::uint64_t{*at} + a.width) {
+        set_missing(a.feature, fmt::format("OFFSET({}) apart from OFFSET({})", a.name, b.name));
+      }
+    }
+  }
+  // Before 4.5 tails were marked by flags that the note does not name, and had an empty mapping:
+  // seen singly they are no user pages. Since then the second page of a block counts its mappings
+  // in that word, from -1 up (4.5 to 4.17, 6.6, 6.15 on), and so has bit 0 set in kernel memory.
+  if (!note.offset("page.compound_head") && !renamed && !note.offset("page._refcount") &&
+      !note.has_number("HUGETLB_PAGE_DTOR")) {
+    set_missing(Feature::tails, {});
+  } else if (has(Feature::tails)) {
+    tail_mask = 1;
+  }
+}
+
 void PageLayout::detect_flags(const Vmcoreinfo& note) {
-  flags = require_offset(note, Feature::flags, "page.flags", 8);
-  mapping = require_offset(note, Feature::mapping, "page.mapping", 8);
+  const auto head = static_cast<std::uint64_t>(note.number("PG_head_mask").value_or(0));
+  if (std::has_single_bit(head) && is_own_flag(note, std::countr_zero(head), "PG_head_mask")) {
+    head_mask = head;
+  }
   lru_mask = require_flag(note, Feature::lru, "PG_lru");
   private_mask = require_flag(note, Feature::private_, "PG_private");
   hwpoison_mask = require_flag(note, Feature::hwpoison, "PG_hwpoison");
 
   swap_cache_mask = require_flag(note, Feature::swap_cache, "PG_swapcache");
-  if (swap_cache_mask != 0) {
-    // Since 4.10 (6326fec1122c) the bit is shared with PG_owner_priv_1 and counts only together
-    // with PG_swapbacked, which the note names since 4.17; it stood 6 bits above PG_private before.
-    if (const auto backed = note.number("PG_swapbacked"); backed && *backed >= 0 && *backed < 64) {
-      swap_cache_mask |= std::uint64_t{1} << *backed;
-    } else if (swap_cache_mask < private_mask) {
-      swap_cache_mask |= private_mask << 6;
-    }
+  if (swap_cache_mask == 0) return;
+  // Since 4.10 (6326fec1122c) the bit is shared with PG_owner_priv_1 and counts only together with
+  // PG_swapbacked, which the note names since 4.17. Before, that stood 6 bits above PG_private, as
+  // long as PG_head stood 3 above (both until 6.5).
+  if (note.text("NUMBER(PG_swapbacked)")) {
+    const std::uint64_t backed = require_flag(note, Feature::swap_cache, "PG_swapbacked");
+    swap_cache_mask = backed == 0 ? 0 : swap_cache_mask | backed;
+  } else if (private_mask == 0 || (swap_cache_mask < private_mask && head_mask != private_mask << 3)) {
+    set_missing(Feature::swap_cache, "NUMBER(PG_swapbacked)");
+    swap_cache_mask = 0;
+  } else if (swap_cache_mask < private_mask) {
+    swap_cache_mask |= private_mask << 6;
   }
 }
 
 void PageLayout::detect_types(const Vmcoreinfo& note) {
-  mapcount = require_offset(note, Feature::buddy, "page._mapcount", 4);
-  const bool has_word = has(Feature::buddy);
+  const bool has_word = has(Feature::types);
   const auto add = [&](Feature f, const char* name, PageType type) {
     const auto value = note.number(name);
     if (!has_word) {
-      set_missing(f, "OFFSET(page._mapcount)");
+      set_missing(f, missing(Feature::types));
     } else if (!value) {
       set_missing(f, fmt::format("NUMBER({})", name));
-    } else if (static_cast<std::int32_t>(*value) >= -1) {
+    } else if (*value < std::numeric_limits<std::int32_t>::min() ||
+               *value > std::numeric_limits<std::uint32_t>::max() ||
+               static_cast<std::int32_t>(*value) >= -1) {
       // A count of mappings is -1 at the least, so this would be any page.
       set_missing(f, fmt::format("NUMBER({}) below -1", name));
     } else {
@@ -124,12 +187,10 @@ void PageLayout::detect_types(const Vmcoreinfo& note) {
     }
   };
 
+  buddy_orders = note.length("zone.free_area").value_or(0);
+  if (buddy_orders > 32) buddy_orders = 0;
+  if (buddy_orders == 0) set_missing(Feature::buddy, "LENGTH(zone.free_area)");
   add(Feature::buddy, "PAGE_BUDDY_MAPCOUNT_VALUE", PageType::buddy);
-  if (has(Feature::buddy)) {
-    private_ = require_offset(note, Feature::buddy, "page.private", 8);
-    buddy_orders = note.length("zone.free_area").value_or(0);
-    if (buddy_orders == 0 || buddy_orders > 32) set_missing(Feature::buddy, "LENGTH(zone.free_area)");
-  }
   add(Feature::offline, "PAGE_OFFLINE_MAPCOUNT_VALUE", PageType::offline);
   add(Feature::unaccepted, "PAGE_UNACCEPTED_MAPCOUNT_VALUE", PageType::unaccepted);
   // PG_slab until 6.9, a page type since 6.10 (46df8e73a4a3).
@@ -156,16 +217,21 @@ void PageLayout::detect_types(const Vmcoreinfo& note) {
   }
 }
 
+// Whether the two bytes there are a field of the second page: within it, and none of the words that
+// every page has.
+bool PageLayout::in_second_page(std::uint64_t offset) const {
+  const auto over = [offset](std::uint32_t word) { return offset + 2 > word && offset < word + 8; };
+  return offset + 2 <= size && !over(flags) && !over(compound);
+}
+
 void PageLayout::detect_compound(const Vmcoreinfo& note) {
-  // compound_head until 7.0, compound_info since 7.1: bit 0 marks a tail in both.
-  const bool renamed = note.offset("page.compound_info").has_value();
-  compound = require_offset(note, Feature::compound,
-                            renamed ? "page.compound_info" : "page.compound_head", 8);
-  head_mask = static_cast<std::uint64_t>(note.number("PG_head_mask").value_or(0));
   if (!has(Feature::flags)) {
     set_missing(Feature::compound, missing(Feature::flags));
+  } else if (tail_mask == 0) {
+    set_missing(Feature::compound, note.offset("page.compound_head") ? missing(Feature::tails)
+                                                                     : "OFFSET(page.compound_head)");
   } else if (head_mask == 0) {
-    set_missing(Feature::compound, "NUMBER(PG_head_mask)");
+    set_missing(Feature::compound, "NUMBER(PG_head_mask) of a flag of its own");
   }
 
   const auto order = note.offset("page.compound_order");
@@ -178,14 +244,14 @@ void PageLayout::detect_compound(const Vmcoreinfo& note) {
   } else if (folio_order && *folio_order >= size) {
     order_place = OrderPlace::byte_at;   // 6.3 to 6.5
     order_offset = *folio_order - size;
-  } else if (renamed || note.has_number("PG_hugetlb") ||
+  } else if (note.offset("page.compound_info") || note.has_number("PG_hugetlb") ||
              note.has_number("PAGE_HUGETLB_MAPCOUNT_VALUE") ||
              note.has_number("PAGE_SLAB_MAPCOUNT_VALUE")) {
     order_place = OrderPlace::flags_low_byte;   // since 6.6 (ebc1baf5c9b4); no entry says so
   }
   if (order_place == OrderPlace::none) {
     set_missing(Feature::compound, "OFFSET(page.compound_order)");
-  } else if (order_place != OrderPlace::flags_low_byte && order_offset > size - 2) {
+  } else if (order_place != OrderPlace::flags_low_byte && !in_second_page(order_offset)) {
     set_missing(Feature::compound, "OFFSET(page.compound_order) within SIZE(page)");
   }
 }
@@ -193,8 +259,8 @@ void PageLayout::detect_compound(const Vmcoreinfo& note) {
 void PageLayout::detect_hugetlb(const Vmcoreinfo& note) {
   if (note.has_number("PAGE_HUGETLB_MAPCOUNT_VALUE")) {
     hugetlb_mark = HugetlbMark::type;   // since 6.9 (d99e3140a4d3)
-  } else if (const auto bit = note.number("PG_hugetlb"); bit && *bit >= 0 && *bit < 64) {
-    hugetlb_mark = HugetlbMark::second_flag;   // 6.6 to 6.8
+  } else if (const auto bit = note.number("PG_hugetlb"); bit && *bit >= 8 && *bit < 64) {
+    hugetlb_mark = HugetlbMark::second_flag;   // 6.6 to 6.8; bits 0 to 7 are the order there
     hugetlb_value = std::uint64_t{1} << *bit;
   } else if (const auto dtor = note.number("HUGETLB_PAGE_DTOR"); dtor && *dtor > 0) {
     const auto folio_dtor = note.offset("folio._folio_dtor");
@@ -208,7 +274,7 @@ void PageLayout::detect_hugetlb(const Vmcoreinfo& note) {
       hugetlb_offset = *page_dtor;
     }
     hugetlb_value = static_cast<std::uint64_t>(*dtor);
-    if (hugetlb_offset > size - 2) hugetlb_mark = HugetlbMark::none;
+    if (!in_second_page(hugetlb_offset)) hugetlb_mark = HugetlbMark::none;
   }
   if (hugetlb_mark == HugetlbMark::none) {
     set_missing(Feature::hugetlb, "NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)");

@@ -23,15 +23,17 @@ enum class Feature : std::uint8_t {
   private_,     // PG_private
   swap_cache,   // PG_swapcache
   mapping,      // page.mapping
+  types,        // the word that page types are kept in
   buddy,        // the mark of a free block, and its order
   slab,         // the mark of slab pages
   hugetlb,      // the mark of hugetlb pages
-  compound,     // heads, tails and orders of compound pages
+  tails,        // the mark of the tails of compound pages
+  compound,     // heads and orders of compound pages
   hwpoison,     // PG_hwpoison
   offline,      // the mark of offline pages
   unaccepted,   // the mark of unaccepted memory
 };
-constexpr std::size_t kFeatures = 12;
+constexpr std::size_t kFeatures = 14;
 
 // A page type is a masked comparison of the 32-bit page_type word, whatever era it is from.
 struct TypeRule {
@@ -68,6 +70,7 @@ class PageLayout {
   std::uint64_t private_mask = 0;
   std::uint64_t swap_cache_mask = 0;   // all of these bits together
   std::uint64_t head_mask = 0;
+  std::uint64_t tail_mask = 0;         // of the word at `compound`
   std::uint64_t hwpoison_mask = 0;
   std::uint64_t slab_mask = 0;
 
@@ -81,6 +84,7 @@ class PageLayout {
   std::uint64_t hugetlb_value = 0;      // the flag's mask, or the destructor's number
 
  private:
+  void detect_fields(const Vmcoreinfo& note);
   void detect_flags(const Vmcoreinfo& note);
   void detect_types(const Vmcoreinfo& note);
   void detect_compound(const Vmcoreinfo& note);
@@ -91,6 +95,7 @@ class PageLayout {
   std::uint32_t require_offset(const Vmcoreinfo& note, Feature f, const char* name,
                                std::uint32_t width);
   std::uint64_t require_flag(const Vmcoreinfo& note, Feature f, const char* name);
+  [[nodiscard]] bool in_second_page(std::uint64_t offset) const;
 
   std::array<std::string, kFeatures> missing_;
 };
