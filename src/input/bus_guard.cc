@@ -5,31 +5,33 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 
 namespace vmsift {
 namespace {
 
-struct Watch {
-  volatile std::uintptr_t begin = 0;
-  volatile std::uintptr_t end = 0;
-  volatile bool faulted = false;
+struct Slot {
+  std::atomic<bool> taken = false;
+  std::atomic<std::uintptr_t> begin = 0;
+  std::atomic<std::uintptr_t> end = 0;   // 0: nothing is guarded
+  std::atomic<bool> faulted = false;
 };
 
-// A signal handler can be told nothing but through such a variable. It is the thread's own, and the
-// fault is raised by the thread that touched the page.
-thread_local constinit Watch watched;
-
-std::uintptr_t host_page_size = 4096;
+// The one global of the program: a signal handler can be told nothing any other way.
+constinit std::array<Slot, BusGuard::kMaxMappings> slots;
+constinit std::uintptr_t host_page_size = 4096;
 
 void on_sigbus(int signal_number, siginfo_t* info, void*) {
   const auto at = reinterpret_cast<std::uintptr_t>(info->si_addr);
-  if (at >= watched.begin && at < watched.end) {
+  for (Slot& slot : slots) {
+    if (at < slot.begin.load() || at >= slot.end.load()) continue;
     void* page = reinterpret_cast<void*>(at - at % host_page_size);
+    slot.faulted.store(true);
     if (mmap(page, host_page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
         MAP_FAILED) {
-      watched.faulted = true;
       return;
     }
   }
@@ -47,17 +49,30 @@ void install() {
 
 }  // namespace
 
-void BusGuard::watch(const void* base, std::size_t size) {
+bool BusGuard::watch(const void* base, std::size_t size) {
   static std::once_flag once;
   std::call_once(once, install);
-  watched.end = 0;
-  watched.faulted = false;
-  watched.begin = reinterpret_cast<std::uintptr_t>(base);
-  watched.end = watched.begin + size;
+  for (std::size_t i = 0; slot_ == kMaxMappings && i < slots.size(); ++i) {
+    if (!slots[i].taken.exchange(true)) slot_ = i;
+  }
+  if (slot_ == kMaxMappings) return false;
+  Slot& slot = slots[slot_];
+  slot.end.store(0);
+  slot.faulted.store(false);
+  slot.begin.store(reinterpret_cast<std::uintptr_t>(base));
+  slot.end.store(reinterpret_cast<std::uintptr_t>(base) + size);
+  return true;
 }
 
-void BusGuard::unwatch() { watched.end = 0; }
+void BusGuard::unwatch() {
+  if (slot_ == kMaxMappings) return;
+  slots[slot_].end.store(0);
+  slots[slot_].taken.store(false);
+  slot_ = kMaxMappings;
+}
 
-bool BusGuard::faulted() { return watched.faulted; }
+bool BusGuard::faulted() const {
+  return slot_ != kMaxMappings && slots[slot_].faulted.load();
+}
 
 }  // namespace vmsift

@@ -2,7 +2,6 @@
 #include "src/input/file_window.h"
 
 #include "src/base/types.h"
-#include "src/input/bus_guard.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,7 +17,7 @@ FileWindow::~FileWindow() { unmap(); }
 
 void FileWindow::unmap() {
   if (mapping_ == nullptr) return;
-  BusGuard::unwatch();
+  guard_.unwatch();
   ::munmap(mapping_, mapped_);
   mapping_ = nullptr;
 }
@@ -46,8 +45,11 @@ bool FileWindow::map(std::uint64_t offset, std::uint64_t bytes) {
   void* mapping = ::mmap(nullptr, mapped_, PROT_READ, MAP_PRIVATE, file_.fd(),
                          static_cast<off_t>(from));
   if (mapping == MAP_FAILED) return false;
+  if (!guard_.watch(mapping, mapped_)) {
+    ::munmap(mapping, mapped_);
+    return false;
+  }
   mapping_ = mapping;
-  BusGuard::watch(mapping_, mapped_);
   base_ = static_cast<const std::byte*>(mapping_);
   begin_ = from;
   end_ = until;
@@ -74,7 +76,7 @@ Result<void> FileWindow::read(std::uint64_t offset, std::size_t length, std::siz
 }
 
 bool FileWindow::intact() {
-  if (mapping_ == nullptr || !BusGuard::faulted()) return true;
+  if (mapping_ == nullptr || !guard_.faulted()) return true;
   unmap();
   begin_ = end_ = 0;
   mode_ = ReadMode::read;

@@ -5,6 +5,8 @@
 #pragma once
 
 #include "src/base/file.h"
+#include "src/input/bus_guard.h"
+#include "src/input/bus_guard.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -60,7 +62,9 @@ class FileWindow {
   std::uint64_t end_ = 0;
   const std::byte* base_ = nullptr;
   void* mapping_ = nullptr;
+  BusGuard guard_;
   std::size_t mapped_ = 0;
+  BusGuard guard_;
   std::vector<std::byte> buffer_;
 };
 
