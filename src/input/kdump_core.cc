@@ -279,18 +279,19 @@ Result<void> KdumpCoreReader::unpack(const kdump::Descriptor& d, std::span<std::
     return error("raw page of {} bytes", d.size);
   }
   Decoder* const decode = codec == nullptr ? nullptr : decoder(*codec);
-  do {
+  bool valid = true;
+  do {   // once more where the mapping faulted: what was decoded is void, whatever came of it
     if (data_.at(d.offset, d.size) == nullptr) {
       if (auto moved = data_.move_to(d.offset, d.size, kDataAhead); !moved) return moved;
     }
     const std::span stored(data_.at(d.offset, d.size), d.size);
     if (codec == nullptr) {
       std::memcpy(page.data(), stored.data(), page.size());
-    } else if (decode == nullptr || !decode->decode(stored, page)) {
-      if (data_.intact()) return error("page data at {:#x} is no valid {} stream", d.offset, codec->name);
-      continue;
+    } else {
+      valid = decode != nullptr && decode->decode(stored, page);
     }
   } while (!data_.intact());
+  if (!valid) return error("page data at {:#x} is no valid {} stream", d.offset, codec->name);
   return {};
 }
 
