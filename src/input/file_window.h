@@ -6,7 +6,6 @@
 
 #include "src/base/file.h"
 #include "src/input/bus_guard.h"
-#include "src/input/bus_guard.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -64,7 +63,6 @@ class FileWindow {
   void* mapping_ = nullptr;
   BusGuard guard_;
   std::size_t mapped_ = 0;
-  BusGuard guard_;
   std::vector<std::byte> buffer_;
 };
 
