@@ -2,50 +2,58 @@
 #include "src/input/extent_map.h"
 
 #include <algorithm>
-#include <map>
+#include <set>
 
 namespace vmsift {
 namespace {
 
-using ByBegin = std::map<std::uint64_t, Extent>;
+// Where an extent begins or ends.
+struct Edge {
+  PhysAddr at;
+  std::size_t extent;
+};
 
-// Adds those parts of `e` that no earlier extent covers.
-void add_uncovered(ByBegin& map, const Extent& e) {
-  std::uint64_t at = e.begin.value;
-  auto next = map.upper_bound(at);
-  if (next != map.begin()) {
-    at = std::max(at, std::prev(next)->second.end.value);
+std::vector<Edge> sorted_edges(const std::vector<Extent>& extents) {
+  std::vector<Edge> edges;
+  edges.reserve(2 * extents.size());
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    if (extents[i].begin >= extents[i].end) continue;
+    edges.push_back({extents[i].begin, i});
+    edges.push_back({extents[i].end, i});
   }
-  while (at < e.end.value) {
-    const std::uint64_t stop =
-        next == map.end() ? e.end.value : std::min(e.end.value, next->first);
-    if (at < stop) {
-      map.emplace_hint(next, at, Extent{{at}, {stop}, e.offset_of({at})});
+  std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) { return a.at < b.at; });
+  return edges;
+}
+
+// Pieces that the cutting left side by side are one run of the file again.
+void append(std::vector<Extent>& to, const Extent& piece) {
+  if (!to.empty()) {
+    Extent& last = to.back();
+    if (last.end == piece.begin && last.offset_of(last.end) == piece.offset) {
+      last.end = piece.end;
+      return;
     }
-    if (next == map.end()) break;
-    at = std::max(at, next->second.end.value);
-    ++next;
   }
+  to.push_back(piece);
 }
 
 }  // namespace
 
 ExtentMap ExtentMap::from_overlapping(std::vector<Extent> extents) {
-  ByBegin map;
-  for (const Extent& e : extents) {
-    if (e.begin < e.end) add_uncovered(map, e);
-  }
   ExtentMap result;
-  for (const auto& [begin, e] : map) {
-    // Pieces that the cutting left side by side are one run of the file again.
-    if (!result.extents_.empty()) {
-      Extent& last = result.extents_.back();
-      if (last.end == e.begin && last.offset_of(last.end) == e.offset) {
-        last.end = e.end;
-        continue;
-      }
+  std::set<std::size_t> open;   // extents that hold the address that is passed
+  PhysAddr from;
+  for (const Edge& edge : sorted_edges(extents)) {
+    if (!open.empty() && from < edge.at) {
+      const Extent& first = extents[*open.begin()];
+      append(result.extents_, {from, edge.at, first.offset_of(from)});
     }
-    result.extents_.push_back(e);
+    from = edge.at;
+    if (edge.at == extents[edge.extent].begin) {
+      open.insert(edge.extent);
+    } else {
+      open.erase(edge.extent);
+    }
   }
   return result;
 }
