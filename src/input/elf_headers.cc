@@ -16,6 +16,7 @@ namespace vmsift {
 namespace {
 
 constexpr std::size_t kHeadersPerRead = 4096;
+constexpr std::size_t kMaxNoteWarnings = 8;   // nobody reads one for each of a million segments
 
 Elf_Data elf_data(void* bytes, std::size_t size, Elf_Type type) {
   Elf_Data data{};
@@ -132,14 +133,20 @@ Result<ElfHeaders> read_elf_headers(const File& file, std::uint64_t file_size) {
 Result<ElfNotes> read_elf_notes(const File& file, std::uint64_t file_size,
                                 const ElfHeaders& headers) {
   ElfNotes all;
+  std::uint64_t room = kMaxNoteBytes;   // for what is read, of use or not
+  const auto warn = [&](std::string text) {
+    if (all.warnings.size() < kMaxNoteWarnings) all.warnings.push_back(std::move(text));
+  };
   for (const ElfSegment& s : headers.notes) {
     const std::uint64_t in_file =
         s.offset > file_size ? 0 : std::min(s.filesz, file_size - s.offset);
-    const std::uint64_t take = std::min(in_file, kMaxNoteBytes - all.bytes.size());
+    const std::uint64_t take = std::min(in_file, room);
+    room -= take;
     if (take < s.filesz) {
-      all.warnings.push_back(fmt::format("{} of {} bytes of notes at {:#x} left out",
-                                         s.filesz - take, s.filesz, s.offset));
+      warn(fmt::format("{} of {} bytes of notes at {:#x} left out", s.filesz - take, s.filesz,
+                       s.offset));
     }
+    if (take == 0) continue;
     std::vector<std::byte> bytes(take);
     if (auto read = file.read_exactly(s.offset, bytes); !read) {
       return read.take_error().context("notes");
@@ -150,7 +157,7 @@ Result<ElfNotes> read_elf_notes(const File& file, std::uint64_t file_size,
     all.bytes.resize(align_up(all.bytes.size(), std::size_t{4}));
     all.cpus += part.cpus;
     if (all.vmcoreinfo.empty()) all.vmcoreinfo = std::move(part.vmcoreinfo);
-    all.warnings.insert(all.warnings.end(), part.warnings.begin(), part.warnings.end());
+    for (std::string& text : part.warnings) warn(std::move(text));
   }
   return all;
 }
