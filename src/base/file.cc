@@ -65,8 +65,9 @@ Result<void> File::read_exactly(std::uint64_t offset, std::span<std::byte> into)
   auto n = read_at(offset, into);
   if (!n) return n.take_error();
   if (*n != into.size()) {
-    return error("{}: ends at offset {:#x}, {} bytes were expected at {:#x}", path_, offset + *n,
-                 into.size(), offset);
+    const auto end = *n == 0 ? size() : Result<std::uint64_t>(offset + *n);
+    return error("{}: ends at offset {:#x}, {} bytes were expected at {:#x}", path_,
+                 end ? *end : offset, into.size(), offset);
   }
   return {};
 }
