@@ -31,6 +31,7 @@ bool plausible_block(std::uint32_t size) {
 
 bool Header::plan(std::uint64_t pages, std::uint64_t note_bytes) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();
+  if (note_bytes > kMost * block_size) return false;
   const std::uint64_t bitmap = ceil_div(ceil_div<std::uint64_t>(pages, 8), std::uint64_t{block_size});
   const std::uint64_t sub = ceil_div(kSubHeaderBytes + note_bytes, std::uint64_t{block_size});
   if (2 * bitmap > kMost || sub > kMost) return false;
