@@ -53,6 +53,10 @@ class CreateRun {
 
 Result<int> CreateRun::run() {
   if (auto opened = open(); !opened) return opened.take_error();
+  if (!input_.mismatch.empty()) {
+    log_.error(input_.mismatch);
+    return kExitMismatch;
+  }
   clock_.finished("open");
   if (!options_.dry_run) {
     if (auto created = create_output(); !created) return created.take_error();
@@ -70,6 +74,7 @@ Result<void> CreateRun::open() {
   auto input = open_input(options_, log_);
   if (!input) return input.take_error();
   input_ = std::move(*input);
+  if (!input_.mismatch.empty()) return {};
   const DumpInfo& dump = input_.source->info();
   report_.dumpfile = options_.dumpfile;
   report_.codec = options_.codec->name;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 
 namespace vmsift {
 namespace {
@@ -75,24 +76,45 @@ void report(const Input& input, unsigned dump_level, const Log& log) {
   for (const auto& [key, value] : model.note().entries()) log.debug("  {}={}", key, value);
 }
 
+using Utsname = std::array<std::string, kdump::kUtsFields>;
+
 // struct new_utsname: six strings of 65 bytes behind uts_namespace.name (an int before 5.11).
-void read_utsname(const Input& input, kdump::Header& header) {
+std::optional<Utsname> utsname_in_memory(const Input& input) {
+  const KernelModel& model = *input.model;
+  const auto symbol = model.note().symbol("init_uts_ns");
+  if (!symbol || !model.can_translate()) return std::nullopt;
+  std::array<std::byte, kdump::kUtsFields * kdump::kUtsFieldBytes> raw;
+  AddressSpace memory(model.addresses(), *input.source);
+  if (!memory.read(*symbol + model.note().offset("uts_namespace.name").value_or(4), raw)) {
+    return std::nullopt;
+  }
+  Utsname fields;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const auto* text = reinterpret_cast<const char*>(&raw[i * kdump::kUtsFieldBytes]);
+    fields[i].assign(text, strnlen(text, kdump::kUtsFieldBytes));
+  }
+  return fields;
+}
+
+void set_utsname(const Input& input, kdump::Header& header) {
   const KernelModel& model = *input.model;
   const auto release = model.note().text("OSRELEASE");
   header.utsname[0] = "Linux";
   header.utsname[2] = release.value_or("");
   header.utsname[4] = model.arch() != nullptr ? model.arch()->name : input.source->info().machine_name;
-  const auto symbol = model.note().symbol("init_uts_ns");
-  if (!symbol || !model.can_translate()) return;
-  std::array<std::byte, kdump::kUtsFields * kdump::kUtsFieldBytes> raw;
-  AddressSpace memory(model.addresses(), *input.source);
-  if (!memory.read(*symbol + model.note().offset("uts_namespace.name").value_or(4), raw)) return;
-  std::array<std::string, kdump::kUtsFields> fields;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    const auto* text = reinterpret_cast<const char*>(&raw[i * kdump::kUtsFieldBytes]);
-    fields[i].assign(text, strnlen(text, kdump::kUtsFieldBytes));
-  }
-  if (release && fields[2] == *release) header.utsname = fields;
+  const auto found = utsname_in_memory(input);
+  if (found && release && (*found)[2] == *release) header.utsname = *found;
+}
+
+// A note that the user gave must be of the kernel that the dump's own note tells of. BUILD-ID is not
+// compared: some stable kernels of 2024 export garbage there.
+std::string find_mismatch(const Input& input, const std::string& given_file) {
+  const Vmcoreinfo own(input.source->info().vmcoreinfo);
+  const auto ours = own.text("OSRELEASE");
+  const auto given = input.model->note().text("OSRELEASE");
+  if (!ours || !given || *ours == *given) return {};
+  return fmt::format("{} is of kernel {}, {} of {}", given_file, *given, input.source->info().path,
+                     *ours);
 }
 
 }  // namespace
@@ -121,6 +143,10 @@ Result<Input> open_input(const Options& options, const Log& log) {
   }
   take_notes(input, text);
   input.model = std::make_unique<KernelModel>(KernelModel::detect(std::move(note), *input.source));
+  if (!options.vmcoreinfo_file.empty()) {
+    input.mismatch = find_mismatch(input, options.vmcoreinfo_file);
+    if (!input.mismatch.empty()) return input;
+  }
   report(input, options.dump_level, log);
   return input;
 }
@@ -138,7 +164,7 @@ Result<kdump::Header> describe_dump(const Input& input, unsigned dump_level) {
   if (!header.plan(dump.max_pfn, input.notes.size())) {
     return error("{}: {} page frames are more than the dump format can describe", dump.path, dump.max_pfn);
   }
-  read_utsname(input, header);
+  set_utsname(input, header);
   return header;
 }
 
