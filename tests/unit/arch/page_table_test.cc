@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The generic walker on the tables of x86_64, entry by entry (Intel SDM volume 3, 4.5).
+#include "arch/page_table.h"
+
+#include "arch/arch.h"
+
+#include <elf.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace vmsift {
+namespace {
+
+constexpr std::uint64_t kPresent = 1, kLarge = 1U << 7, kPatOfLarge = 1U << 12;
+constexpr std::uint64_t kFlags = 0xe66;  // all that is not address, present or size
+constexpr std::uint64_t kNoExecute = std::uint64_t{1} << 63;
+constexpr std::uint64_t kProtectionKeys = std::uint64_t{0x7ff} << 52;
+
+// Tables in 8-byte words; a word that was not written cannot be read.
+class Tables {
+ public:
+  explicit Tables(unsigned levels, std::uint64_t sme_mask = 0) {
+    DumpInfo dump;
+    dump.virtual_ranges.push_back({{0xffffffff81000000}, {0x1000000}, 0x1000000});
+    const Vmcoreinfo note(
+        "SYMBOL(swapper_pg_dir)=ffffffff81001000\nNUMBER(phys_base)=0\n"
+        "NUMBER(pgtable_l5_enabled)=" +
+        std::to_string(levels - 4) + "\nNUMBER(sme_mask)=" + std::to_string(sme_mask) + "\n");
+    table = find_arch(EM_X86_64, "")->detect_layout(dump, note)->table;
+  }
+  void set(std::uint64_t at, std::uint64_t value) { words_[at] = value; }
+  std::optional<Translation> walk(std::uint64_t vaddr) const {
+    return walk_page_table(table, {vaddr}, [this](PhysAddr at, std::span<std::byte> into) {
+      const auto it = words_.find(at.value);
+      if (it == words_.end()) return false;
+      store(into.data(), it->second, table.order);
+      return true;
+    });
+  }
+  PageTable table;
+
+ private:
+  std::map<std::uint64_t, std::uint64_t> words_;
+};
+
+constexpr std::uint64_t kRoot = 0x1001000;
+// An address whose index is 0x101 + level at every level.
+constexpr std::uint64_t index_at(unsigned shift) {
+  return 0x101 + shift / 9;
+}
+constexpr std::uint64_t address() {
+  std::uint64_t a = 0xabc;
+  for (unsigned shift = 12; shift <= 48; shift += 9) a |= index_at(shift) << shift;
+  return a | 0xfe00000000000000;
+}
+constexpr std::uint64_t entry(std::uint64_t table, unsigned shift) {
+  return table + index_at(shift) * 8;
+}
+
+struct Path {
+  unsigned levels;
+  unsigned leaf;  // shift
+};
+
+class PageTableWalk : public testing::TestWithParam<Path> {
+ protected:
+  // Tables at 1 MiB steps from 256 MiB on down to the leaf; returns where the leaf's entry is.
+  std::uint64_t build(Tables& tables, std::uint64_t c_bit = 0) {
+    std::uint64_t table = kRoot;
+    unsigned shift = GetParam().levels == 5 ? 48 : 39;
+    for (std::uint64_t next = 0x10000000; shift > GetParam().leaf; shift -= 9, next += 0x100000) {
+      tables.set(entry(table, shift), next | kPresent | kFlags | kNoExecute | c_bit);
+      table = next;
+    }
+    return entry(table, shift);
+  }
+};
+
+TEST_P(PageTableWalk, FindsTheFrame) {
+  Tables tables(GetParam().levels);
+  const unsigned shift = GetParam().leaf;
+  const std::uint64_t frame = 0x000f0123c0000000;  // aligned to 1 GiB, 52 bits
+  const std::uint64_t inside = address() & ((std::uint64_t{1} << shift) - 1);
+  const std::uint64_t at = build(tables);
+  const std::uint64_t large = shift > 12 ? kLarge | kPatOfLarge : kLarge;  // bit 7 of a PTE is PAT
+  tables.set(at, frame | kPresent | large | kFlags | kNoExecute | kProtectionKeys);
+  const auto found = tables.walk(address());
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->paddr.value, frame + inside);
+  EXPECT_EQ(found->contiguous, (std::uint64_t{1} << shift) - inside);
+}
+
+TEST_P(PageTableWalk, EncryptionBitIsNoAddressBit) {
+  constexpr std::uint64_t kCBit = std::uint64_t{1} << 47;
+  Tables tables(GetParam().levels, kCBit);
+  const std::uint64_t at = build(tables, kCBit);
+  tables.set(at, 0x40000000 | kCBit | kPresent | kLarge);
+  const auto found = tables.walk(address());
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->paddr.value & ~((std::uint64_t{1} << GetParam().leaf) - 1), 0x40000000U);
+}
+
+TEST_P(PageTableWalk, StopsAtAnAbsentEntryOrTableOfAnyLevel) {
+  const unsigned top = GetParam().levels == 5 ? 48 : 39;
+  for (unsigned broken = top; broken >= GetParam().leaf; broken -= 9) {
+    for (const bool unreadable : {false, true}) {
+      Tables tables(GetParam().levels);
+      std::uint64_t table = kRoot;
+      std::uint64_t next = 0x10000000;
+      for (unsigned shift = top; shift > broken; shift -= 9, next += 0x100000) {
+        tables.set(entry(table, shift), next | kPresent);
+        table = next;
+      }
+      // All set but the present bit: swapped out, or never there.
+      if (!unreadable) tables.set(entry(table, broken), ~kPresent);
+      EXPECT_FALSE(tables.walk(address())) << "level " << broken << " unreadable " << unreadable;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Leaves, PageTableWalk,
+                         testing::Values(Path{4, 12}, Path{4, 21}, Path{4, 30}, Path{5, 12},
+                                         Path{5, 21}, Path{5, 30}),
+                         [](const auto& path) {
+                           return std::to_string(path.param.levels) + "levels_leaf" +
+                                  std::to_string(path.param.leaf);
+                         });
+
+TEST(PageTable, TheSizeBitOfTheUpperLevelsMakesNoLeaf) {
+  // There are no leaves of 512 GiB; the bit is reserved and the entry that of a table.
+  for (const unsigned levels : {4U, 5U}) {
+    Tables tables(levels);
+    tables.set(entry(kRoot, levels == 5 ? 48 : 39), 0x10000000 | kPresent | kLarge);
+    EXPECT_FALSE(tables.walk(address()));
+  }
+}
+
+TEST(PageTable, TablesThatPointToThemselvesEnd) {
+  Tables tables(5);
+  for (unsigned shift = 12; shift <= 48; shift += 9) {
+    tables.set(entry(kRoot, shift), kRoot | kPresent);
+  }
+  const auto found = tables.walk(address());
+  ASSERT_TRUE(found);  // the last level says what it says
+  EXPECT_EQ(found->paddr.value, kRoot + 0xabc);
+}
+
+TEST(PageTable, ReadsBothByteOrders) {
+  Tables tables(4);
+  tables.table.order = ByteOrder::big;
+  tables.set(entry(kRoot, 39), 0x10000000 | kPresent);
+  tables.set(entry(0x10000000, 30), 0x40000000 | kPresent | kLarge);
+  ASSERT_TRUE(tables.walk(address()));
+  EXPECT_EQ(tables.walk(address())->paddr.value, 0x40000000 + (address() & 0x3fffffff));
+}
+
+TEST(PageTable, WithoutLevelsNothingIsMapped) {
+  EXPECT_FALSE(walk_page_table({}, {0}, [](PhysAddr, std::span<std::byte>) { return true; }));
+}
+
+}  // namespace
+}  // namespace vmsift
