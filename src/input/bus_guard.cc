@@ -26,14 +26,18 @@ constinit std::uintptr_t host_page_size = 4096;
 
 void on_sigbus(int signal_number, siginfo_t* info, void*) {
   const auto at = reinterpret_cast<std::uintptr_t>(info->si_addr);
+  bool guarded = false;
+  // All are looked at: one that another thread is moving may seem to match, and the owner of the
+  // mapping must be told too. To tell the other one for nothing does no harm.
   for (Slot& slot : slots) {
     if (at < slot.begin.load() || at >= slot.end.load()) continue;
-    void* page = reinterpret_cast<void*>(at - at % host_page_size);
     slot.faulted.store(true);
-    if (mmap(page, host_page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
-        MAP_FAILED) {
-      return;
-    }
+    guarded = true;
+  }
+  void* page = reinterpret_cast<void*>(at - at % host_page_size);
+  if (guarded && mmap(page, host_page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                      0) != MAP_FAILED) {
+    return;
   }
   signal(signal_number, SIG_DFL);   // the access is repeated and then ends the program
 }
