@@ -54,8 +54,11 @@ std::string BatchReader::read(const Batch& batch,
       PageGroup group;
       group.first = done + i;
       group.size = std::min(PageGroup::kMaxPages, got - i);
+      const auto pages_of_group = std::span(fetched_).subspan(i, group.size);
+      // The first words of all of them at once, and not one cache miss after the other.
+      for (const std::byte* page : pages_of_group) __builtin_prefetch(page);
       for (std::size_t k = 0; k < group.size; ++k) {
-        group.pages[k] = fetched_[i + k];
+        group.pages[k] = pages_of_group[k];
         group.zero[k] = group.pages[k] != nullptr && is_zero_page(group.pages[k], page_size_);
       }
       use(group);
