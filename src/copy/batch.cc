@@ -49,7 +49,7 @@ std::string BatchReader::read(const Batch& batch,
   const auto pages = batch.pages();
   for (std::size_t done = 0; done < pages.size();) {
     const std::size_t got = reader_->fetch(pages.subspan(done), fetched_);
-    if (fetched_[0] == nullptr) reason = reader_->last_error();
+    if (std::string why = reader_->last_error(); !why.empty()) reason = std::move(why);
     for (std::size_t i = 0; i < got; i += PageGroup::kMaxPages) {
       PageGroup group;
       group.first = done + i;
