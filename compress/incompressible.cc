@@ -28,7 +28,7 @@ bool has_even_histogram(const std::byte* page, std::size_t page_size) {
       ++count[std::to_integer<std::size_t>(page[at + i])];
   }
   std::uint64_t squares = 0;
-  for (const std::uint32_t n : count) squares += n * n;
+  for (const std::uint64_t n : count) squares += n * n;
   const std::uint64_t samples = sample_size(page_size);
   return squares - samples <= samples * samples / 218;
 }

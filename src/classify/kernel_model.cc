@@ -43,7 +43,7 @@ Result<void> KernelModel::detect_memory(const MemorySource& source) {
   check_translation(memory);
   auto map = MemoryMap::detect(*arch_, source, note_, pages_.size, memory);
   if (!map) return map.take_error();
-  map_ = std::move(*map);
+  map_ = *map;
   return {};
 }
 

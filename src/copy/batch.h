@@ -75,7 +75,7 @@ struct PageGroup {
 
 class BatchReader {
  public:
-  BatchReader(const MemorySource& source);
+  explicit BatchReader(const MemorySource& source);
 
   // `use` may be called again for the same pages of the batch, when memory changed under the first
   // try; what it got before from page group.first on is void then.

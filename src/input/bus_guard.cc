@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 
@@ -34,7 +35,7 @@ void on_sigbus(int signal_number, siginfo_t* info, void*) {
     slot.faulted.store(true);
     guarded = true;
   }
-  void* page = reinterpret_cast<void*>(at - at % host_page_size);
+  void* page = static_cast<std::byte*>(info->si_addr) - at % host_page_size;
   if (guarded && mmap(page, host_page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
                       0) != MAP_FAILED) {
     return;
