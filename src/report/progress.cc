@@ -6,6 +6,12 @@
 #include <algorithm>
 
 namespace vmsift {
+namespace {
+
+// Stages shorter than this have no rate worth telling.
+constexpr double kShortest = 0.1;
+
+}  // namespace
 
 Progress::Progress(const Log& log, std::string_view stage, std::uint64_t total,
                    std::size_t page_size)
@@ -32,7 +38,7 @@ std::string Progress::line(std::string_view stage, std::uint64_t done, std::uint
                            std::size_t page_size, double seconds) {
   const double share = total == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(total);
   std::string text = fmt::format("{}: {:5.1f} %", stage, 100.0 * std::min(share, 1.0));
-  if (seconds > 0 && done > 0) {
+  if (seconds >= kShortest && done > 0) {
     const double mib = static_cast<double>(done) * static_cast<double>(page_size) / (1 << 20);
     text += fmt::format(", {:.0f} MiB/s", mib / seconds);
     if (done < total) text += fmt::format(", {:.0f} s left", seconds / share - seconds);
