@@ -46,7 +46,7 @@ std::string levels_table(const LevelsReport& report, const MemorySource& source,
                                  model.note().text("OSRELEASE").value_or("of unknown release"), all,
                                  dump.page_size, human_bytes(all * dump.page_size));
   text += "x: left out; 4 implies 2\n\n";
-  text += "-d  zero cache priv user free       pages  share";
+  text += "-d  zero cache priv user free       pages   share";
   for (const CodecCost& c : report.costs.codecs) text += fmt::format("  {:>12}", c.codec->name);
   text += '\n';
   for (unsigned level = 0; level <= kMaxLevel; ++level) {
@@ -56,7 +56,7 @@ std::string levels_table(const LevelsReport& report, const MemorySource& source,
       text += fmt::format(" {:^4}", (shown & bit) != 0 ? "x" : ".");
     }
     const std::uint64_t pages = report.costs.pages(level | report.least_level);
-    text += fmt::format("  {:10}  {:4.1f}%", pages,
+    text += fmt::format("  {:10}  {:5.1f}%", pages,
                         all == 0 ? 0.0 : 100.0 * static_cast<double>(pages) / static_cast<double>(all));
     for (const CodecCost& c : report.costs.codecs) {
       text += fmt::format("  {:>12}", human_bytes(report.dump_bytes(level, c)));
