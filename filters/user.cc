@@ -17,7 +17,7 @@ bool matches(Traits t) {
 extern constinit const Filter kUser = {
     .name = "user process data pages",
     .page_class = PageClass::user,
-    .needs = {Feature::mapping, Feature::slab, Feature::tails},
+    .needs = {Feature::mapping, Feature::types, Feature::slab, Feature::tails},
     .usually_there = true,
     .always_dropped = false,
     .levels = kLevelUser,

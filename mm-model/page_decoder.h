@@ -80,7 +80,7 @@ PageDecoder<kSwap>::PageDecoder(const PageLayout& l)
       slab_mask_(l.slab_mask),
       anon_mask_(l.has(Feature::mapping) ? 1 : 0),
       tail_mask_(l.tail_mask),
-      has_types_(l.has(Feature::types)),
+      has_types_(l.has_types),
       order_place_(l.order_place),
       order_offset_(l.order_offset),
       hugetlb_mark_(l.has(Feature::hugetlb) ? l.hugetlb_mark : HugetlbMark::none),

@@ -133,6 +133,12 @@ void PageLayout::detect_fields(const Vmcoreinfo& note) {
       }
     }
   }
+  // Kernels that do not name the word (before 3.10) have no types but that of free blocks (2.6.38).
+  has_types = has(Feature::types);
+  if (!note.offset("page._mapcount") && !note.offset("page._refcount") &&
+      !note.text("NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)")) {
+    set_missing(Feature::types, {});
+  }
   // Before 4.5 tails were marked by flags that the note does not name, and had an empty mapping:
   // seen singly they are no user pages. Since then the second page of a block counts its mappings
   // in that word, from -1 up (4.5 to 4.17, 6.6, 6.15 on), and so has bit 0 set in kernel memory.
@@ -170,11 +176,10 @@ void PageLayout::detect_flags(const Vmcoreinfo& note) {
 }
 
 void PageLayout::detect_types(const Vmcoreinfo& note) {
-  const bool has_word = has(Feature::types);
   const auto add = [&](Feature f, const char* name, PageType type) {
     const auto value = note.number(name);
-    if (!has_word) {
-      set_missing(f, missing(Feature::types));
+    if (!has_types) {
+      set_missing(f, "OFFSET(page._mapcount)");
     } else if (!value) {
       set_missing(f, fmt::format("NUMBER({})", name));
     } else if (*value < std::numeric_limits<std::int32_t>::min() ||
@@ -205,7 +210,7 @@ void PageLayout::detect_types(const Vmcoreinfo& note) {
 
   const bool top_byte_era = note.number("PAGE_BUDDY_MAPCOUNT_VALUE").value_or(0) ==
                             static_cast<std::int32_t>(kBuddyType);
-  if (has_word && top_byte_era) {
+  if (has_types && top_byte_era) {
     types.push_back({0xff000000U, kTableType, PageType::table});   // kept with or without this rule
     if (!has(Feature::unaccepted) && marks_unaccepted_silently(note)) {
       types.push_back({0xff000000U, kUnacceptedType, PageType::unaccepted});

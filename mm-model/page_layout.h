@@ -74,6 +74,7 @@ class PageLayout {
   std::uint64_t hwpoison_mask = 0;
   std::uint64_t slab_mask = 0;
 
+  bool has_types = false;               // `mapcount` is such a word
   std::vector<TypeRule> types;
   unsigned buddy_orders = 0;            // orders 0 .. buddy_orders - 1 exist
 

@@ -246,6 +246,32 @@ TEST(PageLayout, SwapBackedIsGuessedOnlyInTheOldOrderOfFlags) {
   EXPECT_EQ(layout_of(before).swap_cache_mask, std::uint64_t{1} << 16);
 }
 
+// A kernel that is too old to name tails or types does not lose user pages for it; a newer one
+// whose note was damaged does.
+TEST(PageLayout, OldKernelsHaveNeitherTailsNorTypes) {
+  Note note = note_of(Era::v5_10);
+  for (const char* key : {"OFFSET(page.compound_head)", "OFFSET(page._mapcount)"}) {
+    const Feature f = key[12] == 'c' ? Feature::tails : Feature::types;
+    Note damaged = note;
+    damaged.remove(key);
+    EXPECT_FALSE(layout_of(damaged).has(f)) << key;
+  }
+  for (const char* key :
+       {"OFFSET(page.compound_head)", "OFFSET(page.compound_dtor)", "OFFSET(page.compound_order)",
+        "NUMBER(HUGETLB_PAGE_DTOR)", "OFFSET(page._refcount)", "OFFSET(page._mapcount)",
+        "NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)", "NUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)"}) {
+    note.remove(key);  // 2.6.32, say
+  }
+  const PageLayout layout = layout_of(note);
+  EXPECT_TRUE(layout.has(Feature::tails));
+  EXPECT_TRUE(layout.has(Feature::types));
+  EXPECT_EQ(layout.tail_mask, 0U);
+  EXPECT_FALSE(layout.has_types);
+  EXPECT_FALSE(layout.has(Feature::compound));
+  EXPECT_FALSE(layout.has(Feature::buddy));
+  EXPECT_TRUE(layout.has(Feature::slab));
+}
+
 // 4.5 to 4.15: 32-bit fields side by side (include/linux/mm_types.h), read by their low half.
 TEST(PageLayout, WideCompoundFieldsOfOldKernels) {
   Note note = note_of(Era::v5_10);
