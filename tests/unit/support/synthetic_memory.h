@@ -22,6 +22,11 @@ class SyntheticMemory : public MemorySource {
   void add(PfnRange pages) { stored_.push_back(pages); }
   // Memory of the machine that the dump does not hold.
   void add_absent(PfnRange pages) { absent_.push_back(pages); }
+  // No memory at all; what was written stays.
+  void clear_ranges() {
+    stored_.clear();
+    absent_.clear();
+  }
   // Memory of the dump that cannot be read.
   void set_unreadable(Pfn pfn) { unreadable_.insert(pfn); }
   // fetch() makes at most `pages` pages readable at a time.
