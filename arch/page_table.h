@@ -26,13 +26,11 @@ struct PageTableEntry {
 };
 
 struct PageTable {
-  std::span<const PageTableLevel> levels;   // the root's first, at most kMaxLevels
+  std::span<const PageTableLevel> levels;   // the root's first
   PhysAddr root;
   ByteOrder order = ByteOrder::little;
   std::uint64_t encryption_mask = 0;        // address bits of an entry that are not the address
   PageTableEntry (*decode)(std::uint64_t raw, const PageTableLevel& level) = nullptr;
-
-  static constexpr std::size_t kMaxLevels = 6;
 };
 
 struct Translation {

@@ -28,10 +28,10 @@ install_packages() {
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# build PRESET [CMAKE-OPTION...]
+# build PRESET [TARGET]
 build() {
-  local preset=$1
-  shift
+  local preset=$1 target=${2:-all}
   say "building $preset"
-  (cd "$top" && cmake --preset "$preset" "$@" >/dev/null && cmake --build --preset "$preset" | tail -n 1)
+  (cd "$top" && cmake --preset "$preset" >/dev/null &&
+    cmake --build --preset "$preset" --target "$target" | tail -n 1)
 }

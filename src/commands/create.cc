@@ -162,7 +162,12 @@ Result<void> CreateRun::copy() {
   Progress progress(log_, "Copying pages", pages, input_.source->info().page_size);
   return copy_pages(*input_.source, writer_ ? windows_from_dump() : windows_by_scanning(),
                     {options_.codec, share_zero_page, report_.threads}, sink,
-                    [&](std::uint64_t done) { progress.update(done); }, report_.copied);
+                    [&](std::uint64_t done) {
+                      progress.update(done);
+                      // Every worker has its buffers and codec now, and gives them up after this.
+                      if (done == pages) report_.memory = memory_use();
+                    },
+                    report_.copied);
 }
 
 Result<void> CreateRun::finish() {
@@ -209,7 +214,7 @@ int CreateRun::conclude(std::optional<Error> failure) {
   }
   if (!report_.complete) {
     log_.error(options_.dry_run ? std::string("the dump would be incomplete")
-                                : fmt::format("{} is incomplete and marked so, but can be analysed", out));
+                                : fmt::format("{} is incomplete and marked so; what was saved may still be analysed", out));
     return kExitFailed;
   }
   if (!options_.dry_run) log_.common("The dumpfile is saved to {}.", out);

@@ -30,35 +30,39 @@ Result<int> run_levels(const Options& options, const Log& log) {
   }
   const MemorySource& source = *input->source;
   const DumpInfo& dump = source.info();
+  auto header = describe_dump(*input, 0);   // also says whether there can be a dump at all
+  if (!header) return header.take_error();
 
   // Nothing is left out but what must not be read: every level is made of what is seen here.
   WindowScanner scanner(*input->model, source, dropped_classes(0));
   const auto window = std::make_unique<WindowResult>();
   Pfn next = 0;
-  std::uint64_t absent = 0;
   Progress progress(log, "Measuring pages", dump.max_pfn, dump.page_size);
   const auto windows = [&]() -> Result<std::optional<KeptWindow>> {
     const Pfn first = source.next_window(next, kWindowPages);
     if (first >= dump.max_pfn) return std::optional<KeptWindow>();
     next = first + kWindowPages;
     if (auto done = scanner.scan(first, *window); !done) return done.take_error();
-    absent += window->counts[static_cast<std::size_t>(PageClass::absent)];
     return std::optional(KeptWindow{first, window->kept, window->classes});
   };
   const auto codecs = codecs_to_measure(options);
   const unsigned threads = options.threads != 0 ? options.threads : usable_cpus();
   auto costs = measure_levels(source, windows, codecs, threads,
-                              [&](std::uint64_t done) { progress.update(done); });
+                              [&](Pfn upto) { progress.update(upto); });
   if (!costs) return costs.take_error();
+  progress.update(dump.max_pfn);
 
-  auto header = describe_dump(*input, 0);
-  if (!header) return header.take_error();
   const LevelsReport report{*costs, header->descriptors_offset(), dump.page_size, dump.dump_level};
   if (!options.json || !options.json->empty()) {
     log.report(levels_table(report, source, *input->model));
   }
   if (auto written = write_json(options, levels_json(report, source, *input->model)); !written) {
     return written.take_error();
+  }
+  if (const std::uint64_t lost = costs->lost_pages(); lost != 0 || dump.incomplete) {
+    log.error(fmt::format("{} is incomplete: {} pages could not be read, and would be lost at levels "
+                          "that keep them", dump.path, lost));
+    return kExitFailed;
   }
   return kExitOk;
 }

@@ -93,6 +93,12 @@ std::uint64_t LevelCosts::pages(unsigned level) const {
   return n;
 }
 
+std::uint64_t LevelCosts::lost_pages() const {
+  std::uint64_t n = 0;
+  for (const ClassCost& cost : classes) n += cost.lost_pages;
+  return n;
+}
+
 std::uint64_t LevelCosts::page_data_bytes(unsigned level, const CodecCost& codec,
                                           std::size_t page_size) const {
   const ClassSet dropped = dropped_classes(level);
@@ -117,7 +123,6 @@ Result<LevelCosts> measure_levels(const MemorySource& source, NextWindow windows
   BatchCutter cutter(std::move(windows), page_size);
   std::vector<std::unique_ptr<Worker>> workers(std::max(1U, threads));
   std::vector<Slot> slots(batch_slots(threads));
-  std::uint64_t done = 0;
   run_pipeline(threads, slots.size(),
                {.produce = [&](std::size_t i) { return cutter.next(slots[i].batch); },
                 .work =
@@ -128,8 +133,7 @@ Result<LevelCosts> measure_levels(const MemorySource& source, NextWindow windows
                 .consume =
                     [&](std::size_t i) {
                       account(slots[i], costs);
-                      done += slots[i].batch.size;
-                      progress(done);
+                      progress(slots[i].batch.pages().back() + 1);
                       return true;
                     }});
   if (cutter.error()) return *cutter.error();

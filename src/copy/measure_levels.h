@@ -32,11 +32,13 @@ struct LevelCosts {
 
   // What a dump of this level holds behind its bitmaps.
   [[nodiscard]] std::uint64_t pages(unsigned level) const;
+  [[nodiscard]] std::uint64_t lost_pages() const;
   [[nodiscard]] std::uint64_t page_data_bytes(unsigned level, const CodecCost& codec,
                                               std::size_t page_size) const;
 };
 
-// `windows` give every page that any level keeps, with its class.
+// `windows` give every page that any level keeps, with its class. `progress` is told the page frame
+// up to which pages were measured.
 Result<LevelCosts> measure_levels(const MemorySource& source, NextWindow windows,
                                   std::span<const Codec* const> codecs, unsigned threads,
                                   const CopyProgress& progress);

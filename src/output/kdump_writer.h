@@ -34,7 +34,7 @@ class KdumpWriter {
   Result<void> read_kept(Pfn first, std::span<std::byte> kept) const;
 
   // After the last bitmap: room for `pages` descriptors. With `share_zero_page` one zero page is
-  // written that all put_zero_page() descriptors share.
+  // written that all kStoredZero descriptors share.
   Result<void> begin_pages(std::uint64_t pages, bool share_zero_page);
 
   // Pages in pfn order: the data of some of them, and the stored size of each (kStoredZero and
@@ -49,7 +49,6 @@ class KdumpWriter {
   // Removes the file: for failures before anything worth keeping was written.
   void discard();
 
-  [[nodiscard]] std::uint64_t bytes_written() const { return end_; }
   [[nodiscard]] const std::string& path() const { return file_.path(); }
 
  private:

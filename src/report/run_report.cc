@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/report/run_report.h"
 
-#include "src/report/memory_use.h"
-
 namespace vmsift {
 namespace {
 
@@ -146,10 +144,9 @@ std::string report_json(const RunReport& report, const MemorySource& source,
   json.begin_object("seconds");
   for (const auto& [stage, seconds] : report.stage_seconds) json.field(stage, seconds);
   json.end_object();
-  const MemoryUse memory = memory_use();
   json.begin_object("memory")
-      .field("peak_resident_bytes", memory.peak_resident)
-      .field("anonymous_bytes", memory.anonymous)
+      .field("peak_resident_bytes", report.memory.peak_resident)
+      .field("anonymous_bytes", report.memory.anonymous)
       .end_object();
   json.end_object();
   return json.take();

@@ -8,6 +8,7 @@
 #include "src/copy/copy_pages.h"
 #include "src/input/memory_source.h"
 #include "src/report/json.h"
+#include "src/report/memory_use.h"
 
 #include <chrono>
 #include <string>
@@ -26,6 +27,7 @@ struct RunReport {
   CopyResult copied;
   std::uint64_t dump_bytes = 0;       // size of the dump file
   bool complete = false;
+  MemoryUse memory;                   // with all buffers still held
   std::vector<std::pair<std::string_view, double>> stage_seconds;
 };
 
