@@ -13,8 +13,12 @@ namespace vmsift {
 class Handover {
  public:
 #ifdef __SANITIZE_THREAD__
-  void release() { __tsan_release(this); }
-  void acquire() { __tsan_acquire(this); }
+  void release() {
+    __tsan_release(this);
+  }
+  void acquire() {
+    __tsan_acquire(this);
+  }
 #else
   void release() {}
   void acquire() {}
