@@ -55,10 +55,11 @@ void Progress::show(std::uint64_t done, Clock::time_point now, bool last) {
     const std::size_t width = text.size();
     text.resize(std::max(width, width_), ' ');
     width_ = width;
-    fmt::print(stderr, "\r{}{}", text, last ? "\n" : "");
+    text = fmt::format("\r{}{}", text, last ? "\n" : "");
   } else {
-    fmt::print(stderr, "{}\n", text);
+    text += '\n';
   }
+  std::fwrite(text.data(), 1, text.size(), stderr);   // a failure is nothing to stop for
   std::fflush(stderr);
 }
 
