@@ -2,6 +2,10 @@
 #include "src/cli/options.h"
 #include "src/commands/commands.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -9,11 +13,28 @@
 namespace vmsift {
 namespace {
 
+// Files must not take the numbers of standard streams that were closed, or messages would go into
+// the dump.
+void open_standard_streams() {
+  int fd;
+  do {
+    fd = ::open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) ::close(fd);
+}
+
+// A limit on file sizes, or a reader of messages that went away, is an error like others: what was
+// saved until then is brought in order.
+void ignore_signals_of_writes() {
+  ::signal(SIGXFSZ, SIG_IGN);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
 int run(int argc, char** argv) {
   auto options = parse_options(argc, argv);
   if (!options) {
     Log(Log::kDefault).error(options.message());
-    fmt::print(stderr, "Try `vmsift --help' for more information.\n");
+    std::fputs("Try `vmsift --help' for more information.\n", stderr);
     return kExitFailed;
   }
   // JSON on the standard output must not be mixed with words.
@@ -46,6 +67,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    vmsift::open_standard_streams();
+    vmsift::ignore_signals_of_writes();
     return vmsift::run(argc, argv);
   } catch (const std::bad_alloc&) {
     std::fputs("vmsift: out of memory\n", stderr);
