@@ -5,6 +5,7 @@
 
 #include <getopt.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string_view>
@@ -66,14 +67,15 @@ Result<void> set_stats(Options& options, std::string_view text) {
 }
 
 Result<void> set_levels(Options& options, const char* names) {
-  options.command = Command::levels;
+  if (options.command == Command::create) options.command = Command::levels;
   std::string_view rest = names == nullptr ? "" : names;
   while (!rest.empty()) {
     const auto comma = rest.find(',');
     const std::string_view name = rest.substr(0, comma);
     const Codec* codec = find_codec_by_name(name);
     if (codec == nullptr) return error("--levels: no codec is named \"{}\"", name);
-    options.level_codecs.push_back(codec);
+    auto& codecs = options.level_codecs;
+    if (std::find(codecs.begin(), codecs.end(), codec) == codecs.end()) codecs.push_back(codec);
     rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
   }
   return {};
@@ -150,6 +152,16 @@ Result<void> take_operands(Options& options, int argc, char** argv) {
   return {};
 }
 
+// Why getopt_long did not take an option. For a long one that is known, but came with a value that
+// it does not take, optopt is the letter or number that stands for it.
+Error refused_option(std::string_view short_options, std::string_view word) {
+  if (optopt == 0) return error("unknown or ambiguous option \"{}\"", word);
+  const bool known = optopt >= kLz4 ||
+                     short_options.find(static_cast<char>(optopt)) != std::string_view::npos;
+  if (known && optopt != ':') return error("option \"{}\" takes no value", word);
+  return error("unknown option \"-{}\"", static_cast<char>(optopt));
+}
+
 }  // namespace
 
 Result<Options> parse_options(int argc, char** argv) {
@@ -165,10 +177,7 @@ Result<Options> parse_options(int argc, char** argv) {
          -1) {
     const auto* const word = argv[optind - 1];
     if (letter == ':') return error("option \"{}\" needs a value", word);
-    if (letter == '?') {
-      if (optopt > 0 && optopt < 256) return error("unknown option \"-{}\"", static_cast<char>(optopt));
-      return error("unknown or ambiguous option \"{}\"", word);
-    }
+    if (letter == '?') return refused_option(short_options, word);
     if (auto applied = apply(options, letter, optarg); !applied) return applied.take_error();
   }
   options.message_level |= options.extra_messages;   // wherever --message-level stood
