@@ -4,22 +4,49 @@
 #include "src/base/file.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
-#include <span>
+#include <string_view>
 
 namespace vmsift {
+namespace {
+
+// From where the file is, so that pipes can be named too.
+Result<void> write_all(const File& file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(file.fd(), text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return system_error(errno, file.path());
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<void> write_json(const Options& options, const std::string& text) {
   if (!options.json) return {};
   if (options.json->empty()) {
-    std::fputs(text.c_str(), stdout);
-    if (std::fflush(stdout) != 0) return error("--stats: cannot write to the standard output");
+    if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+      return error("--stats: cannot write to the standard output");
+    }
     return {};
   }
-  auto file = File::open(*options.json, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  auto file = File::open(*options.json, O_WRONLY | O_CREAT, 0644);
   if (!file) return file.take_error().context("--stats");
-  if (auto written = file->write_at(0, std::as_bytes(std::span(text))); !written) return written;
+  for (const std::string* other : {&options.vmcore, &options.dumpfile, &options.vmcoreinfo_file}) {
+    if (!other->empty() && same_file(*file, *other)) {
+      return error("--stats: {} is the same file as {}", *options.json, *other);
+    }
+  }
+  if (::ftruncate(file->fd(), 0) != 0 && errno != EINVAL) {   // EINVAL: a pipe or a terminal
+    return system_error(errno, *options.json).context("--stats");
+  }
+  if (auto written = write_all(*file, text); !written) {
+    return written.take_error().context("--stats");
+  }
   return file->close();
 }
 
