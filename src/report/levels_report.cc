@@ -50,10 +50,11 @@ std::string levels_table(const LevelsReport& report, const MemorySource& source,
   for (const CodecCost& c : report.costs.codecs) text += fmt::format("  {:>12}", c.codec->name);
   text += '\n';
   for (unsigned level = 0; level <= kMaxLevel; ++level) {
-    text += fmt::format("{:2}", level);
+    text += fmt::format("{:2} ", level);
     const unsigned shown = (level & kLevelCachePrivate) != 0 ? level | kLevelCache : level;
     for (const auto& [bit, name] : kLevelBits) {
-      text += fmt::format(" {:^4}", (shown & bit) != 0 ? "x" : ".");
+      const int width = bit == kLevelCache ? 5 : 4;   // of the head
+      text += fmt::format(" {:^{}}", (shown & bit) != 0 ? "x" : ".", width);
     }
     const std::uint64_t pages = report.costs.pages(level | report.least_level);
     text += fmt::format("  {:10}  {:5.1f}%", pages,
