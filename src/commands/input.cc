@@ -42,27 +42,29 @@ std::vector<std::byte> make_note(std::string_view text, ByteOrder order) {
 void take_notes(Input& input, std::string_view text) {
   const DumpInfo& dump = input.source->info();
   input.notes = dump.notes;
-  if (dump.vmcoreinfo.empty() && !text.empty()) {
-    const auto note = make_note(text, dump.order);
+  const std::string_view own = dump.vmcoreinfo.empty() ? text : std::string_view(dump.vmcoreinfo);
+  if (own.empty()) return;
+  const auto find = [&] {
+    const auto wanted = std::as_bytes(std::span(own));
+    return std::search(input.notes.begin(), input.notes.end(), wanted.begin(), wanted.end());
+  };
+  if (find() == input.notes.end()) {   // from a file, or beside the notes of a kdump file
+    const auto note = make_note(own, dump.order);
     input.notes.insert(input.notes.end(), note.begin(), note.end());
   }
-  const std::string_view own = dump.vmcoreinfo.empty() ? text : std::string_view(dump.vmcoreinfo);
-  const auto wanted = std::as_bytes(std::span(own));
-  const auto found = std::search(input.notes.begin(), input.notes.end(), wanted.begin(), wanted.end());
-  if (!own.empty() && found != input.notes.end()) {
-    input.vmcoreinfo_at = static_cast<std::uint64_t>(found - input.notes.begin());
-    input.vmcoreinfo_size = own.size();
-  }
+  input.vmcoreinfo_at = static_cast<std::uint64_t>(find() - input.notes.begin());
+  input.vmcoreinfo_size = own.size();
 }
 
-void report(const Input& input, unsigned dump_level, const Log& log) {
+void report(const Input& input, const Options& options, const Log& log) {
   const DumpInfo& dump = input.source->info();
   const KernelModel& model = *input.model;
   for (const std::string& w : dump.warnings) log.warning("{}: {}", dump.path, w);
   for (const std::string& w : model.warnings()) log.warning("{}", w);
   for (const Downgrade& d : model.downgrades()) {
     // Levels 0 and 1 ask for no class, but some pages should not be touched at any level.
-    const bool only_untouchable = dump_level <= kLevelZero && !model.memory_map();
+    const bool only_untouchable = options.command == Command::create &&
+                                  options.dump_level <= kLevelZero && !model.memory_map();
     log.warning("{} are kept: {}", only_untouchable ? "hwpoison and offline pages" : d.rule, d.reason);
   }
   log.debug("{}: {} of {}, {} page frames of {} bytes", dump.path, dump.format,
