@@ -149,7 +149,7 @@ Result<Input> open_input(const Options& options, const Log& log) {
     input.mismatch = find_mismatch(input, options.vmcoreinfo_file);
     if (!input.mismatch.empty()) return input;
   }
-  report(input, options.dump_level, log);
+  report(input, options, log);
   return input;
 }
 
