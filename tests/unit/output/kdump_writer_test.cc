@@ -210,7 +210,6 @@ TEST_F(KdumpWriterTest, DescriptorsAreInOrderAndPointAtTheirData) {
     }
     ASSERT_TRUE(writer->put_pages(out, sizes, 0x20));
   }
-  EXPECT_EQ(writer->bytes_written(), at);
   ASSERT_TRUE(writer->finish(true));
   const auto file = test::read_file(path());
   ASSERT_EQ(file.size(), at);

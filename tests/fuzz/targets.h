@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One function a parser of foreign bytes. They return when all is well and end the program when
+// not.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace vmsift::fuzz {
+
+using Input = std::span<const std::byte>;
+
+void fuzz_elf_core(Input input);
+void fuzz_kdump_core(Input input);
+void fuzz_vmcoreinfo(Input input);
+
+// Small valid inputs to begin with.
+std::vector<std::vector<std::byte>> elf_core_seeds();
+std::vector<std::vector<std::byte>> kdump_core_seeds();
+std::vector<std::vector<std::byte>> vmcoreinfo_seeds();
+
+}  // namespace vmsift::fuzz

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Writes the seeds of every target into DIRECTORY/TARGET/.
+#include "tests/fuzz/targets.h"
+#include "tests/unit/support/temp_dir.h"
+
+#include <cstdio>
+#include <filesystem>
+
+int main(int argc, char** argv) {
+  using namespace vmsift;
+  if (argc != 2) {
+    std::fputs("Usage: write_fuzz_seeds DIRECTORY\n", stderr);
+    return 1;
+  }
+  const auto write = [&](const char* target, const std::vector<std::vector<std::byte>>& seeds) {
+    const auto folder = std::filesystem::path(argv[1]) / target;
+    std::filesystem::create_directories(folder);
+    for (std::size_t i = 0; i < seeds.size(); ++i) {
+      test::write_file((folder / std::to_string(i)).string(), seeds[i]);
+    }
+  };
+  write("elf_core", fuzz::elf_core_seeds());
+  write("kdump_core", fuzz::kdump_core_seeds());
+  write("vmcoreinfo", fuzz::vmcoreinfo_seeds());
+  return 0;
+}
