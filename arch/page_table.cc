@@ -8,6 +8,9 @@ namespace vmsift {
 std::optional<Translation> walk_page_table(const PageTable& table, VirtAddr vaddr,
                                            const ReadPhysical& read) {
   constexpr std::uint64_t kEntrySize = 8;
+  // A torn pointer must not be taken for the address that its low bits would be.
+  const auto above = static_cast<std::int64_t>(vaddr.value) >> table.sign_bit;
+  if (above != 0 && above != -1) return std::nullopt;
   PhysAddr at = table.root;
   for (const PageTableLevel& level : table.levels) {
     const std::uint64_t index =

@@ -29,6 +29,7 @@ struct PageTable {
   std::span<const PageTableLevel> levels;   // the root's first
   PhysAddr root;
   ByteOrder order = ByteOrder::little;
+  unsigned sign_bit = 63;                   // addresses repeat this bit in all bits above it
   std::uint64_t encryption_mask = 0;        // address bits of an entry that are not the address
   PageTableEntry (*decode)(std::uint64_t raw, const PageTableLevel& level) = nullptr;
 };
@@ -41,7 +42,7 @@ struct Translation {
 // Reads 8 bytes of physical memory; false when the dump has none there.
 using ReadPhysical = std::function<bool(PhysAddr, std::span<std::byte>)>;
 
-// nullopt: not mapped, or a table is not in the dump. Entries are 8 bytes.
+// nullopt: not mapped, no address of this kernel, or a table is not in the dump. Entries are 8 bytes.
 std::optional<Translation> walk_page_table(const PageTable& table, VirtAddr vaddr,
                                            const ReadPhysical& read);
 

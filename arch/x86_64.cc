@@ -63,9 +63,10 @@ Result<AddressLayout> detect_layout(const DumpInfo& dump, const Vmcoreinfo& note
   AddressLayout layout;
   layout.phys_base = *phys_base;
   layout.linear.push_back({{kStartKernelMap}, {*phys_base}, image});
-  layout.table.levels = note.number("pgtable_l5_enabled").value_or(0) == 1
-                            ? std::span<const PageTableLevel>(kFiveLevels)
-                            : std::span<const PageTableLevel>(kFourLevels);
+  const bool five_levels = note.number("pgtable_l5_enabled").value_or(0) == 1;
+  layout.table.levels = five_levels ? std::span<const PageTableLevel>(kFiveLevels)
+                                    : std::span<const PageTableLevel>(kFourLevels);
+  layout.table.sign_bit = five_levels ? 56 : 47;
   layout.table.root = {root->value - kStartKernelMap + *phys_base};
   layout.table.encryption_mask = c_bit;
   layout.table.decode = decode_entry;

@@ -51,6 +51,7 @@ class StructPageClassifier : public Classifier {
   struct Position {
     Pfn next = 0;            // pages below have their class
     Pfn checked_until = 0;   // pages below belong to a kept block: only memory errors matter
+    PageClass checked_class = PageClass::kernel;   // of that block
     Anomalies anomalies;
   };
   struct Block {
@@ -173,6 +174,8 @@ void StructPageClassifier<kSwap>::in_place(PfnRange pages, VirtAddr structs) {
       pfn = std::min(pages.end, first + got * per_frame);
     } else {
       at_ = before_fetch;
+      // Memory errors that were seen in a kept block were none.
+      if (at_.next < at_.checked_until) fill(at_.next, at_.checked_until, at_.checked_class);
     }
   }
 }
@@ -180,9 +183,10 @@ void StructPageClassifier<kSwap>::in_place(PfnRange pages, VirtAddr structs) {
 // SIZE(page) does not divide the page size (48 or 56 bytes): struct pages are copied together first.
 template <bool kSwap>
 void StructPageClassifier<kSwap>::gathered(PfnRange pages, VirtAddr structs) {
-  gather_.resize((kGathered + 1) * struct_size_);
+  gather_.resize(kGathered * struct_size_);
   for (Pfn pfn = pages.begin; pfn < pages.end;) {
-    const Pfn end = std::min<Pfn>(pages.end, pfn + kGathered);
+    // Cut in front of an even page frame: a head is one, and is told with the page behind it.
+    const Pfn end = std::min<Pfn>(pages.end, align_down<Pfn>(pfn, 2) + kGathered);
     const auto bytes = std::span(gather_).first((end - pfn) * struct_size_);
     if (end <= at_.next) {
       // all of it lies in a block that is left out
@@ -253,6 +257,7 @@ void StructPageClassifier<kSwap>::take_block(Pfn pfn, const Block& block, Pfn li
     at_.next = end;
   } else {
     at_.checked_until = end;
+    at_.checked_class = block.page_class;
   }
 }
 

@@ -40,25 +40,29 @@ Result<void> KernelModel::detect_memory(const MemorySource& source) {
   if (pages_.size == 0) return error("{} is missing", pages_.missing(Feature::flags));
 
   AddressSpace memory(*addresses_, source);
-  check_translation(memory);
+  if (auto checked = check_translation(memory); !checked) return checked;
   auto map = MemoryMap::detect(*arch_, source, note_, pages_.size, memory);
   if (!map) return map.take_error();
   map_ = *map;
   return {};
 }
 
-// The kernel text is reachable in two ways; when they disagree, one of the facts is stale.
-void KernelModel::check_translation(AddressSpace& memory) {
+// The kernel text is reachable in two ways; when they disagree, one of the facts is stale, and struct
+// pages found through them would be anybody's guess.
+Result<void> KernelModel::check_translation(AddressSpace& memory) {
   const auto text = note_.symbol("_stext");
-  if (!text) return;
+  if (!text) return {};
   const auto walked = memory.walk(*text);
   const auto linear = memory.translate(*text);
   if (!walked || !linear) {
     warnings_.push_back(fmt::format("the page tables do not map SYMBOL(_stext) {:#x}", text->value));
-  } else if (walked->paddr != linear->paddr) {
-    warnings_.push_back(fmt::format("SYMBOL(_stext) {:#x} is at {:#x} by the page tables and at {:#x} by "
-                                    "the note", text->value, walked->paddr.value, linear->paddr.value));
+    return {};
   }
+  if (walked->paddr != linear->paddr) {
+    return error("SYMBOL(_stext) {:#x} is at {:#x} by the page tables and at {:#x} by the note", text->value,
+                 walked->paddr.value, linear->paddr.value);
+  }
+  return {};
 }
 
 }  // namespace vmsift

@@ -41,7 +41,7 @@ class KernelModel {
 
  private:
   Result<void> detect_memory(const MemorySource& source);
-  void check_translation(AddressSpace& memory);
+  Result<void> check_translation(AddressSpace& memory);
 
   Vmcoreinfo note_;
   const Arch* arch_ = nullptr;

@@ -45,14 +45,15 @@ class Tables {
 };
 
 constexpr std::uint64_t kRoot = 0x1001000;
-// An address whose index is 0x101 + level at every level.
+// A kernel address whose index is 0x101 + level at every level: with 4 levels all bits above the
+// highest index repeat it.
 constexpr std::uint64_t index_at(unsigned shift) {
   return 0x101 + shift / 9;
 }
-constexpr std::uint64_t address() {
+constexpr std::uint64_t address(unsigned levels) {
   std::uint64_t a = 0xabc;
   for (unsigned shift = 12; shift <= 48; shift += 9) a |= index_at(shift) << shift;
-  return a | 0xfe00000000000000;
+  return a | (levels == 5 ? 0xfe00000000000000 : 0xffff000000000000);
 }
 constexpr std::uint64_t entry(std::uint64_t table, unsigned shift) {
   return table + index_at(shift) * 8;
@@ -81,11 +82,11 @@ TEST_P(PageTableWalk, FindsTheFrame) {
   Tables tables(GetParam().levels);
   const unsigned shift = GetParam().leaf;
   const std::uint64_t frame = 0x000f0123c0000000;  // aligned to 1 GiB, 52 bits
-  const std::uint64_t inside = address() & ((std::uint64_t{1} << shift) - 1);
+  const std::uint64_t inside = address(GetParam().levels) & ((std::uint64_t{1} << shift) - 1);
   const std::uint64_t at = build(tables);
   const std::uint64_t large = shift > 12 ? kLarge | kPatOfLarge : kLarge;  // bit 7 of a PTE is PAT
   tables.set(at, frame | kPresent | large | kFlags | kNoExecute | kProtectionKeys);
-  const auto found = tables.walk(address());
+  const auto found = tables.walk(address(GetParam().levels));
   ASSERT_TRUE(found);
   EXPECT_EQ(found->paddr.value, frame + inside);
   EXPECT_EQ(found->contiguous, (std::uint64_t{1} << shift) - inside);
@@ -96,7 +97,7 @@ TEST_P(PageTableWalk, EncryptionBitIsNoAddressBit) {
   Tables tables(GetParam().levels, kCBit);
   const std::uint64_t at = build(tables, kCBit);
   tables.set(at, 0x40000000 | kCBit | kPresent | kLarge);
-  const auto found = tables.walk(address());
+  const auto found = tables.walk(address(GetParam().levels));
   ASSERT_TRUE(found);
   EXPECT_EQ(found->paddr.value & ~((std::uint64_t{1} << GetParam().leaf) - 1), 0x40000000U);
 }
@@ -114,7 +115,7 @@ TEST_P(PageTableWalk, StopsAtAnAbsentEntryOrTableOfAnyLevel) {
       }
       // All set but the present bit: swapped out, or never there.
       if (!unreadable) tables.set(entry(table, broken), ~kPresent);
-      EXPECT_FALSE(tables.walk(address())) << "level " << broken << " unreadable " << unreadable;
+      EXPECT_FALSE(tables.walk(address(GetParam().levels))) << "level " << broken << " unreadable " << unreadable;
     }
   }
 }
@@ -132,7 +133,7 @@ TEST(PageTable, TheSizeBitOfTheUpperLevelsMakesNoLeaf) {
   for (const unsigned levels : {4U, 5U}) {
     Tables tables(levels);
     tables.set(entry(kRoot, levels == 5 ? 48 : 39), 0x10000000 | kPresent | kLarge);
-    EXPECT_FALSE(tables.walk(address()));
+    EXPECT_FALSE(tables.walk(address(levels)));
   }
 }
 
@@ -141,7 +142,7 @@ TEST(PageTable, TablesThatPointToThemselvesEnd) {
   for (unsigned shift = 12; shift <= 48; shift += 9) {
     tables.set(entry(kRoot, shift), kRoot | kPresent);
   }
-  const auto found = tables.walk(address());
+  const auto found = tables.walk(address(5));
   ASSERT_TRUE(found);  // the last level says what it says
   EXPECT_EQ(found->paddr.value, kRoot + 0xabc);
 }
@@ -151,8 +152,21 @@ TEST(PageTable, ReadsBothByteOrders) {
   tables.table.order = ByteOrder::big;
   tables.set(entry(kRoot, 39), 0x10000000 | kPresent);
   tables.set(entry(0x10000000, 30), 0x40000000 | kPresent | kLarge);
-  ASSERT_TRUE(tables.walk(address()));
-  EXPECT_EQ(tables.walk(address())->paddr.value, 0x40000000 + (address() & 0x3fffffff));
+  ASSERT_TRUE(tables.walk(address(4)));
+  EXPECT_EQ(tables.walk(address(4))->paddr.value, 0x40000000 + (address(4) & 0x3fffffff));
+}
+
+TEST(PageTable, ATornAddressIsNotTheOneOfItsLowBits) {
+  for (const unsigned levels : {4U, 5U}) {
+    Tables tables(levels);
+    tables.set(entry(kRoot, levels == 5 ? 48 : 39), kRoot | kPresent);
+    for (unsigned shift = 12; shift <= 39; shift += 9) {
+      tables.set(entry(kRoot, shift), kRoot | kPresent);
+    }
+    EXPECT_TRUE(tables.walk(address(levels)));
+    EXPECT_FALSE(tables.walk(address(levels) & ~(std::uint64_t{1} << 62)));
+    EXPECT_FALSE(tables.walk(address(levels) & 0x00ffffffffffffff));
+  }
 }
 
 TEST(PageTable, WithoutLevelsNothingIsMapped) {

@@ -149,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(All, Disturbed,
                                           testing::Values(64U, 56U), testing::Values(512U)));
 
 // Not yet: a kept block that began before the disturbed fetch keeps the poison of the first look.
-INSTANTIATE_TEST_SUITE_P(DISABLED_SmallFetches, Disturbed,
+INSTANTIATE_TEST_SUITE_P(SmallFetches, Disturbed,
                          testing::Combine(testing::Values(0, 0xff, 0x10, 0xf0), testing::Bool(),
                                           testing::Values(64U), testing::Values(1U, 3U)));
 
