@@ -21,15 +21,15 @@ struct AddressLayout {
   // Virtual ranges that are a constant away from physical memory; consulted before the tables.
   std::vector<VirtualRange> linear;
   PageTable table;
-  std::uint64_t phys_base = 0;   // for the dump header; 0 where the architecture has none
+  std::uint64_t phys_base = 0;  // for the dump header; 0 where the architecture has none
 };
 
 struct Arch {
-  std::string_view name;         // as uname -m says it
-  std::uint16_t elf_machine;     // e_machine
-  std::size_t page_size;         // where the note has no PAGESIZE
-  unsigned section_size_bits;    // where the note has no NUMBER(SECTION_SIZE_BITS)
-  unsigned max_physmem_bits;     // where the note has no NUMBER(MAX_PHYSMEM_BITS)
+  std::string_view name;       // as uname -m says it
+  std::uint16_t elf_machine;   // e_machine
+  std::size_t page_size;       // where the note has no PAGESIZE
+  unsigned section_size_bits;  // where the note has no NUMBER(SECTION_SIZE_BITS)
+  unsigned max_physmem_bits;   // where the note has no NUMBER(MAX_PHYSMEM_BITS)
   // Errors name the key that is missing.
   Result<AddressLayout> (*detect_layout)(const DumpInfo& dump, const Vmcoreinfo& note);
 };

@@ -13,8 +13,7 @@ std::optional<Translation> walk_page_table(const PageTable& table, VirtAddr vadd
   if (above != 0 && above != -1) return std::nullopt;
   PhysAddr at = table.root;
   for (const PageTableLevel& level : table.levels) {
-    const std::uint64_t index =
-        vaddr.value >> level.shift & ((std::uint64_t{1} << level.bits) - 1);
+    const std::uint64_t index = vaddr.value >> level.shift & ((std::uint64_t{1} << level.bits) - 1);
     std::array<std::byte, kEntrySize> raw;
     if (!read(at + index * kEntrySize, raw)) return std::nullopt;
     const std::uint64_t bits = load<std::uint64_t>(raw.data(), table.order);

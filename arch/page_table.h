@@ -14,35 +14,36 @@
 namespace vmsift {
 
 struct PageTableLevel {
-  std::uint8_t shift;   // log2 of the bytes one entry of this level maps
-  std::uint8_t bits;    // log2 of the entries of one table
+  std::uint8_t shift;  // log2 of the bytes one entry of this level maps
+  std::uint8_t bits;   // log2 of the entries of one table
 };
 
 enum class EntryKind : std::uint8_t { absent, table, leaf };
 
 struct PageTableEntry {
   EntryKind kind = EntryKind::absent;
-  std::uint64_t frame = 0;   // physical address of the next table, or of the mapped memory
+  std::uint64_t frame = 0;  // physical address of the next table, or of the mapped memory
 };
 
 struct PageTable {
-  std::span<const PageTableLevel> levels;   // the root's first
+  std::span<const PageTableLevel> levels;  // the root's first
   PhysAddr root;
   ByteOrder order = ByteOrder::little;
-  unsigned sign_bit = 63;                   // addresses repeat this bit in all bits above it
-  std::uint64_t encryption_mask = 0;        // address bits of an entry that are not the address
+  unsigned sign_bit = 63;             // addresses repeat this bit in all bits above it
+  std::uint64_t encryption_mask = 0;  // address bits of an entry that are not the address
   PageTableEntry (*decode)(std::uint64_t raw, const PageTableLevel& level) = nullptr;
 };
 
 struct Translation {
   PhysAddr paddr;
-  std::uint64_t contiguous = 0;   // bytes from paddr on that the same mapping covers
+  std::uint64_t contiguous = 0;  // bytes from paddr on that the same mapping covers
 };
 
 // Reads 8 bytes of physical memory; false when the dump has none there.
 using ReadPhysical = std::function<bool(PhysAddr, std::span<std::byte>)>;
 
-// nullopt: not mapped, no address of this kernel, or a table is not in the dump. Entries are 8 bytes.
+// nullopt: not mapped, no address of this kernel, or a table is not in the dump. Entries are 8
+// bytes.
 std::optional<Translation> walk_page_table(const PageTable& table, VirtAddr vaddr,
                                            const ReadPhysical& read);
 

@@ -17,7 +17,9 @@ constexpr std::array<const Arch*, 1> kArchs = {
 
 }  // namespace
 
-std::span<const Arch* const> all_archs() { return kArchs; }
+std::span<const Arch* const> all_archs() {
+  return kArchs;
+}
 
 const Arch* find_arch(std::uint16_t elf_machine, std::string_view name) {
   const auto it = std::find_if(kArchs.begin(), kArchs.end(), [=](const Arch* a) {

@@ -18,13 +18,14 @@ namespace vmsift {
 namespace {
 
 constexpr std::uint64_t kStartKernelMap = 0xffffffff80000000;
-constexpr std::uint64_t kDefaultImageSize = std::uint64_t{512} << 20;   // without KASLR
+constexpr std::uint64_t kDefaultImageSize = std::uint64_t{512} << 20;  // without KASLR
 
 constexpr std::uint64_t kPresent = 1U << 0;
-constexpr std::uint64_t kPageSizeBit = 1U << 7;                      // a leaf above the last level
-constexpr std::uint64_t kFrameMask = 0x000ffffffffff000;             // bits 12 to 51
+constexpr std::uint64_t kPageSizeBit = 1U << 7;           // a leaf above the last level
+constexpr std::uint64_t kFrameMask = 0x000ffffffffff000;  // bits 12 to 51
 
-constexpr std::array<PageTableLevel, 5> kFiveLevels = {{{48, 9}, {39, 9}, {30, 9}, {21, 9}, {12, 9}}};
+constexpr std::array<PageTableLevel, 5> kFiveLevels = {
+    {{48, 9}, {39, 9}, {30, 9}, {21, 9}, {12, 9}}};
 constexpr auto kFourLevels = std::span(kFiveLevels).subspan<1>();
 
 PageTableEntry decode_entry(std::uint64_t raw, const PageTableLevel& level) {
@@ -37,8 +38,9 @@ PageTableEntry decode_entry(std::uint64_t raw, const PageTableLevel& level) {
 std::optional<std::uint64_t> find_phys_base(const DumpInfo& dump, const Vmcoreinfo& note) {
   if (const auto n = note.number("phys_base")) return static_cast<std::uint64_t>(*n);
   // Kernels before 4.10 do not say; the PT_LOAD of the kernel text does.
-  const auto text = std::find_if(dump.virtual_ranges.begin(), dump.virtual_ranges.end(),
-                                 [](const VirtualRange& r) { return r.vaddr.value >= kStartKernelMap; });
+  const auto text =
+      std::find_if(dump.virtual_ranges.begin(), dump.virtual_ranges.end(),
+                   [](const VirtualRange& r) { return r.vaddr.value >= kStartKernelMap; });
   if (text == dump.virtual_ranges.end()) return std::nullopt;
   return text->paddr.value - (text->vaddr.value - kStartKernelMap);
 }
@@ -52,7 +54,8 @@ Result<AddressLayout> detect_layout(const DumpInfo& dump, const Vmcoreinfo& note
   if (!root) root = note.symbol("init_level4_pgt");
   if (!root) return error("SYMBOL(swapper_pg_dir) is missing");
 
-  // The C-bit is one of the address bits that memory of the machine does not reach: 47 or 51 so far.
+  // The C-bit is one of the address bits that memory of the machine does not reach: 47 or 51 so
+  // far.
   const auto c_bit = static_cast<std::uint64_t>(note.number("sme_mask").value_or(0));
   if (c_bit != 0 && !(std::has_single_bit(c_bit) && c_bit <= kFrameMask && c_bit >> 32 != 0)) {
     return error("NUMBER(sme_mask) {:#x} is no bit of an address", c_bit);

@@ -4,9 +4,9 @@
 //   classify_bench VMCORE [--benchmark_...]
 //
 // "classify" decides every page and makes bitmaps and counts, from struct pages that are in memory:
-// the classification alone. "walk" also maps them from the file, as a run does: what it takes longer
-// is page faults. "decode" is the decision alone, from the CPU's cache and with no block skipped: the
-// price of a page in memory that is full of small pages.
+// the classification alone. "walk" also maps them from the file, as a run does: what it takes
+// longer is page faults. "decode" is the decision alone, from the CPU's cache and with no block
+// skipped: the price of a page in memory that is full of small pages.
 #include "mm-model/page_decoder.h"
 #include "src/classify/window_scan.h"
 #include "src/input/open.h"
@@ -51,7 +51,7 @@ class ResidentSource : public MemorySource {
         if (!page) {
           const std::byte* data = nullptr;
           file_->fetch(pfns.subspan(i, 1), {&data, 1});
-          if (data == nullptr) return i;   // never for struct pages of a whole vmcore
+          if (data == nullptr) return i;  // never for struct pages of a whole vmcore
           page = std::make_unique<std::byte[]>(source_.info().page_size);
           std::memcpy(page.get(), data, source_.info().page_size);
         }
@@ -98,9 +98,9 @@ void walk(benchmark::State& state, const KernelModel& model, const MemorySource&
       pages += BitSpan(result->exists).count();
     }
   }
-  state.counters["ns/page"] =
-      benchmark::Counter(static_cast<double>(pages) * 1e-9,
-                         benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  state.counters["ns/page"] = benchmark::Counter(
+      static_cast<double>(pages) * 1e-9,
+      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
   state.counters["pages"] = static_cast<double>(pages);
 }
 
@@ -110,7 +110,8 @@ void decode(benchmark::State& state, const Dump& dump) {
   const std::size_t size = dump.model->pages().size;
   AddressSpace memory(dump.model->addresses(), *dump.source);
   std::vector<std::byte> structs;
-  for (Pfn pfn = 0; pfn < dump.source->info().max_pfn && structs.size() < kPages * size; pfn += 64) {
+  for (Pfn pfn = 0; pfn < dump.source->info().max_pfn && structs.size() < kPages * size;
+       pfn += 64) {
     std::vector<std::byte> some(64 * size);
     const auto at = dump.model->memory_map()->page_struct(pfn, memory);
     if (at && memory.read(*at, some)) structs.insert(structs.end(), some.begin(), some.end());
@@ -125,9 +126,9 @@ void decode(benchmark::State& state, const Dump& dump) {
     }
     benchmark::ClobberMemory();
   }
-  state.counters["ns/page"] =
-      benchmark::Counter(static_cast<double>(pages) * 1e-9,
-                         benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  state.counters["ns/page"] = benchmark::Counter(
+      static_cast<double>(pages) * 1e-9,
+      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
 }  // namespace
@@ -155,8 +156,9 @@ int main(int argc, char** argv) {
   for (const unsigned level : {31U, 0U}) {
     benchmark::RegisterBenchmark(fmt::format("classify/level:{}", level).c_str(),
                                  [&, level](auto& s) { walk(s, *dump.model, resident, level); });
-    benchmark::RegisterBenchmark(fmt::format("walk/level:{}", level).c_str(),
-                                 [&, level](auto& s) { walk(s, *dump.model, *dump.source, level); });
+    benchmark::RegisterBenchmark(fmt::format("walk/level:{}", level).c_str(), [&, level](auto& s) {
+      walk(s, *dump.model, *dump.source, level);
+    });
   }
   benchmark::RegisterBenchmark("decode", [&](benchmark::State& s) { decode(s, dump); });
   benchmark::RunSpecifiedBenchmarks();

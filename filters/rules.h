@@ -12,7 +12,7 @@ namespace vmsift {
 
 struct RuleStatus {
   const Filter* filter = nullptr;
-  std::string missing;   // what the note lacks; empty: the rule runs
+  std::string missing;  // what the note lacks; empty: the rule runs
 };
 
 class RuleTable {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Anonymous pages of processes, KSM pages too: bit 0 of page.mapping (include/linux/page-flags.h,
-// PAGE_MAPPING_ANON). Pages with a type of their own keep other things in that word, and so does the
-// second page of every block, kernel memory included (a count that begins at -1 in 4.5 to 4.17, in 6.6
-// and since 6.15): where tails are not known as such no page can be told to be anonymous.
+// PAGE_MAPPING_ANON). Pages with a type of their own keep other things in that word, and so does
+// the second page of every block, kernel memory included (a count that begins at -1 in 4.5 to 4.17,
+// in 6.6 and since 6.15): where tails are not known as such no page can be told to be anonymous.
 #include "filters/filter.h"
 
 namespace vmsift {

@@ -14,7 +14,7 @@ AddressSpace::AddressSpace(const AddressLayout& layout, const MemorySource& sour
 
 std::optional<Translation> AddressSpace::translate(VirtAddr vaddr) {
   for (const VirtualRange& r : layout_.linear) {
-    const std::uint64_t inside = vaddr - r.vaddr;   // wraps to something large below the range
+    const std::uint64_t inside = vaddr - r.vaddr;  // wraps to something large below the range
     if (inside < r.size) return Translation{r.paddr + inside, r.size - inside};
   }
   return walk(vaddr);

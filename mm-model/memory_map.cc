@@ -29,7 +29,8 @@ Result<MemoryMap> MemoryMap::detect(const Arch& arch, const MemorySource& source
   const auto offset = note.offset("mem_section.section_mem_map");
   if (!root) return error("SYMBOL(mem_section) is missing");
   if (!length || *length == 0) return error("LENGTH(mem_section) is missing");
-  if (!size || *size < 8 || *size > 4096) return error("SIZE(mem_section) is missing or impossible");
+  if (!size || *size < 8 || *size > 4096)
+    return error("SIZE(mem_section) is missing or impossible");
   if (!offset || *offset > *size - 8) {
     return error("OFFSET(mem_section.section_mem_map) is missing or outside of SIZE(mem_section)");
   }
@@ -40,8 +41,8 @@ Result<MemoryMap> MemoryMap::detect(const Arch& arch, const MemorySource& source
   const auto page_shift = std::countr_zero(page_size);
   if (section_bits <= page_shift || section_bits > 40 || physmem_bits < section_bits ||
       physmem_bits > 60) {
-    return error("NUMBER(SECTION_SIZE_BITS)={} and NUMBER(MAX_PHYSMEM_BITS)={} cannot be", section_bits,
-                 physmem_bits);
+    return error("NUMBER(SECTION_SIZE_BITS)={} and NUMBER(MAX_PHYSMEM_BITS)={} cannot be",
+                 section_bits, physmem_bits);
   }
   map.root_ = *root;
   map.roots_ = *length;
@@ -64,8 +65,8 @@ Result<MemoryMap> MemoryMap::detect(const Arch& arch, const MemorySource& source
 
   // Where mem_map parts are aligned to pages, as vmemmap is, every bit below is a flag: room for
   // those that no kernel has today.
-  const auto vmemmap_bits = std::min<unsigned>(
-      static_cast<unsigned>(page_shift), static_cast<unsigned>(section_bits - page_shift));
+  const auto vmemmap_bits = std::min<unsigned>(static_cast<unsigned>(page_shift),
+                                               static_cast<unsigned>(section_bits - page_shift));
   map.flag_bits_ = (std::uint64_t{1} << (map.vmemmap_ ? vmemmap_bits : kKnownFlagBits)) - 1;
 
   if (!map.any_section_valid(source, memory)) {

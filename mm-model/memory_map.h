@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Where the struct page of page frame N is. SPARSEMEM: memory is cut in sections, mem_section says of
-// each where its part of mem_map is; with EXTREME mem_section is an array of pointers to arrays of
-// sections, otherwise one array. With VMEMMAP all parts lie in one virtual array and newer kernels
-// name its start (SYMBOL(vmemmap)).
+// Where the struct page of page frame N is. SPARSEMEM: memory is cut in sections, mem_section says
+// of each where its part of mem_map is; with EXTREME mem_section is an array of pointers to arrays
+// of sections, otherwise one array. With VMEMMAP all parts lie in one virtual array and newer
+// kernels name its start (SYMBOL(vmemmap)).
 //
 // Sections are looked up when a walk comes to them and none is kept: nothing here grows with RAM.
 #pragma once
@@ -48,9 +48,9 @@ class MemoryMap {
   std::uint64_t pages_per_section_ = 0;
   std::uint64_t sections_per_root_ = 1;
   std::uint64_t roots_ = 0;
-  std::uint32_t section_size_ = 0;     // SIZE(mem_section)
-  std::uint32_t mem_map_offset_ = 0;   // OFFSET(mem_section.section_mem_map)
-  std::uint64_t flag_bits_ = 0;        // low bits of section_mem_map that are flags
+  std::uint32_t section_size_ = 0;    // SIZE(mem_section)
+  std::uint32_t mem_map_offset_ = 0;  // OFFSET(mem_section.section_mem_map)
+  std::uint64_t flag_bits_ = 0;       // low bits of section_mem_map that are flags
 };
 
 }  // namespace vmsift

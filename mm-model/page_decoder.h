@@ -18,8 +18,8 @@ class PageDecoder {
  public:
   explicit PageDecoder(const PageLayout& layout);
 
-  // The traits of the struct page at `p`. The head of a compound page tells half of its story in the
-  // next struct page: without `has_second` that one is not read, and the page is no head.
+  // The traits of the struct page at `p`. The head of a compound page tells half of its story in
+  // the next struct page: without `has_second` that one is not read, and the page is no head.
   [[nodiscard]] Traits decode(const std::byte* p, bool has_second) const;
 
   // log2 of the block that a page with these traits heads; 0 for a single page. What the dump says,
@@ -31,7 +31,9 @@ class PageDecoder {
   }
   [[nodiscard]] bool knows_poison() const { return hwpoison_mask_ != 0; }
   // The word whose bit 0 makes a tail.
-  [[nodiscard]] std::uint64_t compound_word(const std::byte* p) const { return word(p + compound_); }
+  [[nodiscard]] std::uint64_t compound_word(const std::byte* p) const {
+    return word(p + compound_);
+  }
 
  private:
   static std::uint64_t word(const std::byte* p) { return load_raw<std::uint64_t, kSwap>(p); }
@@ -47,12 +49,12 @@ class PageDecoder {
   std::uint64_t lru_mask_;
   std::uint64_t private_mask_;
   std::uint64_t swap_cache_mask_;
-  std::uint64_t swap_cache_want_;   // the mask, or what no masked word equals
+  std::uint64_t swap_cache_want_;  // the mask, or what no masked word equals
   std::uint64_t head_mask_;
   std::uint64_t hwpoison_mask_;
   std::uint64_t slab_mask_;
-  std::uint64_t anon_mask_;    // bit 0 of page.mapping, or nothing
-  std::uint64_t tail_mask_;    // bit 0 of the compound word, or nothing
+  std::uint64_t anon_mask_;  // bit 0 of page.mapping, or nothing
+  std::uint64_t tail_mask_;  // bit 0 of the compound word, or nothing
   bool has_types_;
   std::array<TypeRule, 8> types_{};
   OrderPlace order_place_;
@@ -116,7 +118,8 @@ bool PageDecoder<kSwap>::is_hugetlb(const std::byte* second) const {
 }
 
 template <bool kSwap>
-[[gnu::always_inline]] inline Traits PageDecoder<kSwap>::decode(const std::byte* p, bool has_second) const {
+[[gnu::always_inline]] inline Traits PageDecoder<kSwap>::decode(const std::byte* p,
+                                                                bool has_second) const {
   const std::uint64_t flags = word(p + flags_);
   const std::uint64_t mapping = word(p + mapping_) & anon_mask_;
   const std::uint64_t tail = word(p + compound_) & tail_mask_;

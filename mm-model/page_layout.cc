@@ -26,7 +26,7 @@ TypeRule rule_for(std::int64_t exported, PageType type) {
   if (top >= 0xf0 && top <= 0xfe && (value & 0x00ffffffU) == 0) return {0xff000000U, value, type};
   const std::uint32_t cleared = ~value;
   if (std::has_single_bit(cleared) && cleared >= 1U << 16) {
-    return {0xffff0000U, value & 0xffff0000U, type};   // one type alone: several are none
+    return {0xffff0000U, value & 0xffff0000U, type};  // one type alone: several are none
   }
   return {0xffffffffU, value, type};
 }
@@ -46,8 +46,8 @@ bool marks_unaccepted_silently(const Vmcoreinfo& note) {
   return minor >= 12 && minor <= 15;
 }
 
-// Bit 0 of page.flags is PG_locked in every kernel. Two names for one bit contradict each other, and
-// nothing says which of them is right.
+// Bit 0 of page.flags is PG_locked in every kernel. Two names for one bit contradict each other,
+// and nothing says which of them is right.
 bool is_own_flag(const Vmcoreinfo& note, std::int64_t bit, std::string_view name) {
   if (bit < 1 || bit > 63) return false;
   const auto taken = [&](const char* other) { return other != name && note.number(other) == bit; };
@@ -103,8 +103,9 @@ std::uint64_t PageLayout::require_flag(const Vmcoreinfo& note, Feature f, const 
   return 0;
 }
 
-// Where the words are that rules look at. They stand side by side in every kernel: one that lies over
-// another is no offset of this kernel, and would turn flags into a mapping or a count into a type.
+// Where the words are that rules look at. They stand side by side in every kernel: one that lies
+// over another is no offset of this kernel, and would turn flags into a mapping or a count into a
+// type.
 void PageLayout::detect_fields(const Vmcoreinfo& note) {
   // compound_head until 7.0, compound_info since 7.1: bit 0 marks a tail in both.
   const bool renamed = note.offset("page.compound_info").has_value();
@@ -126,7 +127,7 @@ void PageLayout::detect_fields(const Vmcoreinfo& note) {
     for (const Field& b : fields) {
       const auto at = note.offset(a.name);
       const auto other = note.offset(b.name);
-      const bool is_first = a.feature == Feature::flags && flags == 0;   // as in every kernel so far
+      const bool is_first = a.feature == Feature::flags && flags == 0;  // as in every kernel so far
       if (&a != &b && !is_first && at && other && *at < std::uint64_t{*other} + b.width &&
           *other < std::uint64_t{*at} + a.width) {
         set_missing(a.feature, fmt::format("OFFSET({}) apart from OFFSET({})", a.name, b.name));
@@ -167,7 +168,8 @@ void PageLayout::detect_flags(const Vmcoreinfo& note) {
   if (note.text("NUMBER(PG_swapbacked)")) {
     const std::uint64_t backed = require_flag(note, Feature::swap_cache, "PG_swapbacked");
     swap_cache_mask = backed == 0 ? 0 : swap_cache_mask | backed;
-  } else if (private_mask == 0 || (swap_cache_mask < private_mask && head_mask != private_mask << 3)) {
+  } else if (private_mask == 0 ||
+             (swap_cache_mask < private_mask && head_mask != private_mask << 3)) {
     set_missing(Feature::swap_cache, "NUMBER(PG_swapbacked)");
     swap_cache_mask = 0;
   } else if (swap_cache_mask < private_mask) {
@@ -208,10 +210,10 @@ void PageLayout::detect_types(const Vmcoreinfo& note) {
     add(Feature::hugetlb, "PAGE_HUGETLB_MAPCOUNT_VALUE", PageType::hugetlb);
   }
 
-  const bool top_byte_era = note.number("PAGE_BUDDY_MAPCOUNT_VALUE").value_or(0) ==
-                            static_cast<std::int32_t>(kBuddyType);
+  const bool top_byte_era =
+      note.number("PAGE_BUDDY_MAPCOUNT_VALUE").value_or(0) == static_cast<std::int32_t>(kBuddyType);
   if (has_types && top_byte_era) {
-    types.push_back({0xff000000U, kTableType, PageType::table});   // kept with or without this rule
+    types.push_back({0xff000000U, kTableType, PageType::table});  // kept with or without this rule
     if (!has(Feature::unaccepted) && marks_unaccepted_silently(note)) {
       types.push_back({0xff000000U, kUnacceptedType, PageType::unaccepted});
       set_missing(Feature::unaccepted, {});
@@ -233,8 +235,9 @@ void PageLayout::detect_compound(const Vmcoreinfo& note) {
   if (!has(Feature::flags)) {
     set_missing(Feature::compound, missing(Feature::flags));
   } else if (tail_mask == 0) {
-    set_missing(Feature::compound, note.offset("page.compound_head") ? missing(Feature::tails)
-                                                                     : "OFFSET(page.compound_head)");
+    set_missing(Feature::compound, note.offset("page.compound_head")
+                                       ? missing(Feature::tails)
+                                       : "OFFSET(page.compound_head)");
   } else if (head_mask == 0) {
     set_missing(Feature::compound, "NUMBER(PG_head_mask) of a flag of its own");
   }
@@ -247,12 +250,12 @@ void PageLayout::detect_compound(const Vmcoreinfo& note) {
     order_place = dtor && *order == *dtor + 2 ? OrderPlace::half_at : OrderPlace::byte_at;
     order_offset = *order;
   } else if (folio_order && *folio_order >= size) {
-    order_place = OrderPlace::byte_at;   // 6.3 to 6.5
+    order_place = OrderPlace::byte_at;  // 6.3 to 6.5
     order_offset = *folio_order - size;
   } else if (note.offset("page.compound_info") || note.has_number("PG_hugetlb") ||
              note.has_number("PAGE_HUGETLB_MAPCOUNT_VALUE") ||
              note.has_number("PAGE_SLAB_MAPCOUNT_VALUE")) {
-    order_place = OrderPlace::flags_low_byte;   // since 6.6 (ebc1baf5c9b4); no entry says so
+    order_place = OrderPlace::flags_low_byte;  // since 6.6 (ebc1baf5c9b4); no entry says so
   }
   if (order_place == OrderPlace::none) {
     set_missing(Feature::compound, "OFFSET(page.compound_order)");
@@ -263,19 +266,19 @@ void PageLayout::detect_compound(const Vmcoreinfo& note) {
 
 void PageLayout::detect_hugetlb(const Vmcoreinfo& note) {
   if (note.has_number("PAGE_HUGETLB_MAPCOUNT_VALUE")) {
-    hugetlb_mark = HugetlbMark::type;   // since 6.9 (d99e3140a4d3)
+    hugetlb_mark = HugetlbMark::type;  // since 6.9 (d99e3140a4d3)
   } else if (const auto bit = note.number("PG_hugetlb"); bit && *bit >= 8 && *bit < 64) {
-    hugetlb_mark = HugetlbMark::second_flag;   // 6.6 to 6.8; bits 0 to 7 are the order there
+    hugetlb_mark = HugetlbMark::second_flag;  // 6.6 to 6.8; bits 0 to 7 are the order there
     hugetlb_value = std::uint64_t{1} << *bit;
   } else if (const auto dtor = note.number("HUGETLB_PAGE_DTOR"); dtor && *dtor > 0) {
     const auto folio_dtor = note.offset("folio._folio_dtor");
     const auto page_dtor = note.offset("page.compound_dtor");
     if (folio_dtor && *folio_dtor >= size) {
-      hugetlb_mark = HugetlbMark::second_byte;   // 6.3 to 6.5
+      hugetlb_mark = HugetlbMark::second_byte;  // 6.3 to 6.5
       hugetlb_offset = *folio_dtor - size;
     } else if (page_dtor) {
-      hugetlb_mark = order_place == OrderPlace::half_at ? HugetlbMark::second_half
-                                                        : HugetlbMark::second_byte;
+      hugetlb_mark =
+          order_place == OrderPlace::half_at ? HugetlbMark::second_half : HugetlbMark::second_byte;
       hugetlb_offset = *page_dtor;
     }
     hugetlb_value = static_cast<std::uint64_t>(*dtor);

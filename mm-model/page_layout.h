@@ -18,20 +18,20 @@
 namespace vmsift {
 
 enum class Feature : std::uint8_t {
-  flags,        // page.flags can be read
-  lru,          // PG_lru
-  private_,     // PG_private
-  swap_cache,   // PG_swapcache
-  mapping,      // page.mapping
-  types,        // the word that page types are kept in
-  buddy,        // the mark of a free block, and its order
-  slab,         // the mark of slab pages
-  hugetlb,      // the mark of hugetlb pages
-  tails,        // the mark of the tails of compound pages
-  compound,     // heads and orders of compound pages
-  hwpoison,     // PG_hwpoison
-  offline,      // the mark of offline pages
-  unaccepted,   // the mark of unaccepted memory
+  flags,       // page.flags can be read
+  lru,         // PG_lru
+  private_,    // PG_private
+  swap_cache,  // PG_swapcache
+  mapping,     // page.mapping
+  types,       // the word that page types are kept in
+  buddy,       // the mark of a free block, and its order
+  slab,        // the mark of slab pages
+  hugetlb,     // the mark of hugetlb pages
+  tails,       // the mark of the tails of compound pages
+  compound,    // heads and orders of compound pages
+  hwpoison,    // PG_hwpoison
+  offline,     // the mark of offline pages
+  unaccepted,  // the mark of unaccepted memory
 };
 constexpr std::size_t kFeatures = 14;
 
@@ -68,21 +68,21 @@ class PageLayout {
   // Masks of page.flags; 0: the kernel has no such flag or does not name it.
   std::uint64_t lru_mask = 0;
   std::uint64_t private_mask = 0;
-  std::uint64_t swap_cache_mask = 0;   // all of these bits together
+  std::uint64_t swap_cache_mask = 0;  // all of these bits together
   std::uint64_t head_mask = 0;
-  std::uint64_t tail_mask = 0;         // of the word at `compound`
+  std::uint64_t tail_mask = 0;  // of the word at `compound`
   std::uint64_t hwpoison_mask = 0;
   std::uint64_t slab_mask = 0;
 
-  bool has_types = false;               // `mapcount` is such a word
+  bool has_types = false;  // `mapcount` is such a word
   std::vector<TypeRule> types;
-  unsigned buddy_orders = 0;            // orders 0 .. buddy_orders - 1 exist
+  unsigned buddy_orders = 0;  // orders 0 .. buddy_orders - 1 exist
 
   OrderPlace order_place = OrderPlace::none;
-  std::uint32_t order_offset = 0;       // into the second struct page
+  std::uint32_t order_offset = 0;  // into the second struct page
   HugetlbMark hugetlb_mark = HugetlbMark::none;
-  std::uint32_t hugetlb_offset = 0;     // into the second struct page
-  std::uint64_t hugetlb_value = 0;      // the flag's mask, or the destructor's number
+  std::uint32_t hugetlb_offset = 0;  // into the second struct page
+  std::uint64_t hugetlb_value = 0;   // the flag's mask, or the destructor's number
 
  private:
   void detect_fields(const Vmcoreinfo& note);

@@ -13,24 +13,24 @@ namespace vmsift {
 // kernels. A page has at most one; it stands on the head of a block.
 enum class PageType : std::uint8_t {
   none,
-  buddy,        // head of a free block
-  offline,      // balloon, virtio-mem, hot-plugged but not onlined: must not be touched
-  unaccepted,   // head of a block that a confidential guest has not accepted yet
+  buddy,       // head of a free block
+  offline,     // balloon, virtio-mem, hot-plugged but not onlined: must not be touched
+  unaccepted,  // head of a block that a confidential guest has not accepted yet
   hugetlb,
   slab,
-  table,        // page table
-  other,        // a type with no rule of its own: guard, zsmalloc, large kmalloc, ...
+  table,  // page table
+  other,  // a type with no rule of its own: guard, zsmalloc, large kmalloc, ...
 };
 
 class Traits {
  public:
-  static constexpr std::uint16_t kTail = 1U << 0;        // inside a compound page
-  static constexpr std::uint16_t kHead = 1U << 1;        // first of a compound page
-  static constexpr std::uint16_t kLru = 1U << 2;         // PG_lru
-  static constexpr std::uint16_t kPrivate = 1U << 3;     // PG_private: has buffers or the like
-  static constexpr std::uint16_t kSwapCache = 1U << 4;   // PG_swapcache, and it means that here
-  static constexpr std::uint16_t kAnon = 1U << 5;        // page.mapping says anonymous (or KSM)
-  static constexpr std::uint16_t kHwPoison = 1U << 6;    // PG_hwpoison: must not be touched
+  static constexpr std::uint16_t kTail = 1U << 0;       // inside a compound page
+  static constexpr std::uint16_t kHead = 1U << 1;       // first of a compound page
+  static constexpr std::uint16_t kLru = 1U << 2;        // PG_lru
+  static constexpr std::uint16_t kPrivate = 1U << 3;    // PG_private: has buffers or the like
+  static constexpr std::uint16_t kSwapCache = 1U << 4;  // PG_swapcache, and it means that here
+  static constexpr std::uint16_t kAnon = 1U << 5;       // page.mapping says anonymous (or KSM)
+  static constexpr std::uint16_t kHwPoison = 1U << 6;   // PG_hwpoison: must not be touched
   static constexpr unsigned kTypeShift = 7;
   static constexpr std::size_t kCombinations = 1U << 10;
 

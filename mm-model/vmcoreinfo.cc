@@ -11,12 +11,12 @@
 namespace vmsift {
 namespace {
 
-constexpr std::size_t kLineBuffer = 79;   // what is left of a line that was too long
+constexpr std::size_t kLineBuffer = 79;  // what is left of a line that was too long
 
 constexpr std::array<std::string_view, 15> kKeyStarts = {
-    "SYMBOL(", "SIZE(",    "OFFSET(",   "LENGTH(",       "NUMBER(",       "CONFIG_",     "OSRELEASE=",
-    "BUILD-ID=", "PAGESIZE=", "CRASHTIME=", "KERNELOFFSET=", "IDENTITYBASE=", "KERNELOFFPHYS=",
-    "SAMODE31=", "EAMODE31="};
+    "SYMBOL(",       "SIZE(",         "OFFSET(",        "LENGTH(",   "NUMBER(",
+    "CONFIG_",       "OSRELEASE=",    "BUILD-ID=",      "PAGESIZE=", "CRASHTIME=",
+    "KERNELOFFSET=", "IDENTITYBASE=", "KERNELOFFPHYS=", "SAMODE31=", "EAMODE31="};
 
 bool starts_a_key(std::string_view s) {
   return std::any_of(kKeyStarts.begin(), kKeyStarts.end(),
@@ -59,7 +59,7 @@ Vmcoreinfo::Vmcoreinfo(std::string_view text) {
     std::string_view line = text.substr(0, newline);
     text = newline == std::string_view::npos ? std::string_view{} : text.substr(newline + 1);
     while (line.size() > kLineBuffer && starts_a_key(line.substr(kLineBuffer))) {
-      line.remove_prefix(kLineBuffer);   // the cut entry goes, the glued one stays
+      line.remove_prefix(kLineBuffer);  // the cut entry goes, the glued one stays
     }
     // The last entry of all may be a cut one too.
     if (newline == std::string_view::npos && line.size() == kLineBuffer) break;

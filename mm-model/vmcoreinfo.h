@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The text that a kernel leaves of itself (kernel/vmcore_info.c): one KEY=VALUE a line, where KEY is
-// SYMBOL(x), SIZE(x), OFFSET(x), LENGTH(x), NUMBER(x) or a plain word. Which keys there are is all
-// that vmsift goes by; unknown ones are kept and no key is necessary for reading the others.
+// The text that a kernel leaves of itself (kernel/vmcore_info.c): one KEY=VALUE a line, where KEY
+// is SYMBOL(x), SIZE(x), OFFSET(x), LENGTH(x), NUMBER(x) or a plain word. Which keys there are is
+// all that vmsift goes by; unknown ones are kept and no key is necessary for reading the others.
 //
 // The kernel builds each line in an 80-byte buffer: a longer one is cut to 79 characters and loses
-// its newline, so that the next key is glued to it. The cut entry is worthless, the next one is not.
+// its newline, so that the next key is glued to it. The cut entry is worthless, the next one is
+// not.
 #pragma once
 
 #include "src/base/types.h"

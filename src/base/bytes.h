@@ -16,10 +16,18 @@ enum class ByteOrder : std::uint8_t { little, big };
 constexpr ByteOrder kHostOrder =
     std::endian::native == std::endian::little ? ByteOrder::little : ByteOrder::big;
 
-constexpr std::uint8_t byte_swap(std::uint8_t v) { return v; }
-constexpr std::uint16_t byte_swap(std::uint16_t v) { return __builtin_bswap16(v); }
-constexpr std::uint32_t byte_swap(std::uint32_t v) { return __builtin_bswap32(v); }
-constexpr std::uint64_t byte_swap(std::uint64_t v) { return __builtin_bswap64(v); }
+constexpr std::uint8_t byte_swap(std::uint8_t v) {
+  return v;
+}
+constexpr std::uint16_t byte_swap(std::uint16_t v) {
+  return __builtin_bswap16(v);
+}
+constexpr std::uint32_t byte_swap(std::uint32_t v) {
+  return __builtin_bswap32(v);
+}
+constexpr std::uint64_t byte_swap(std::uint64_t v) {
+  return __builtin_bswap64(v);
+}
 
 template <class T, bool kSwap = false>
 inline T load_raw(const std::byte* from) {

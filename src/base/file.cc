@@ -48,8 +48,8 @@ Result<std::size_t> File::read_at(std::uint64_t offset, std::span<std::byte> int
     return done;
   }
   while (done < into.size()) {
-    const ssize_t n = ::pread(fd_, into.data() + done, into.size() - done,
-                              static_cast<off_t>(offset + done));
+    const ssize_t n =
+        ::pread(fd_, into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       return system_error(errno, fmt::format("{}: reading {} bytes at offset {:#x}", path_,
@@ -75,8 +75,8 @@ Result<void> File::read_exactly(std::uint64_t offset, std::span<std::byte> into)
 Result<void> File::write_at(std::uint64_t offset, std::span<const std::byte> bytes) const {
   std::size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t n = ::pwrite(fd_, bytes.data() + done, bytes.size() - done,
-                               static_cast<off_t>(offset + done));
+    const ssize_t n =
+        ::pwrite(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
       return system_error(n < 0 ? errno : ENOSPC,

@@ -35,8 +35,7 @@ class File {
   [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) const;
   // The whole of `into`, or an error that says where the file ended.
   [[nodiscard]] Result<void> read_exactly(std::uint64_t offset, std::span<std::byte> into) const;
-  [[nodiscard]] Result<void> write_at(std::uint64_t offset,
-                                      std::span<const std::byte> bytes) const;
+  [[nodiscard]] Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) const;
   [[nodiscard]] Result<void> sync() const;
   [[nodiscard]] Result<void> close();
 

@@ -17,9 +17,7 @@ class [[nodiscard]] Error {
   explicit Error(std::string message) : message_(std::move(message)) {}
 
   [[nodiscard]] const std::string& message() const { return message_; }
-  Error context(std::string_view what) && {
-    return Error(fmt::format("{}: {}", what, message_));
-  }
+  Error context(std::string_view what) && { return Error(fmt::format("{}: {}", what, message_)); }
 
  private:
   std::string message_;
@@ -36,8 +34,8 @@ Error system_error(int errno_value, std::string_view what);
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}            // NOLINT(google-explicit-constructor)
-  Result(Error error) : error_(std::move(error)) {}        // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}      // NOLINT(google-explicit-constructor)
+  Result(Error error) : error_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool ok() const { return value_.has_value(); }
   explicit operator bool() const { return ok(); }
@@ -62,7 +60,7 @@ template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Error error) : error_(std::move(error)) {}        // NOLINT(google-explicit-constructor)
+  Result(Error error) : error_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool ok() const { return !error_.has_value(); }
   explicit operator bool() const { return ok(); }

@@ -16,7 +16,7 @@ template <class Tag>
 struct Address {
   std::uint64_t value = 0;
 
-  friend constexpr auto operator<=>(Address, Address) = default;   // NOLINT(modernize-use-nullptr)
+  friend constexpr auto operator<=>(Address, Address) = default;  // NOLINT(modernize-use-nullptr)
   friend constexpr Address operator+(Address a, std::uint64_t n) { return {a.value + n}; }
   friend constexpr std::uint64_t operator-(Address a, Address b) { return a.value - b.value; }
 };

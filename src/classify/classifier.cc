@@ -49,9 +49,9 @@ class StructPageClassifier : public Classifier {
  private:
   // Where the walk stands, so that a batch of struct pages can be done over.
   struct Position {
-    Pfn next = 0;            // pages below have their class
-    Pfn checked_until = 0;   // pages below belong to a kept block: only memory errors matter
-    PageClass checked_class = PageClass::kernel;   // of that block
+    Pfn next = 0;           // pages below have their class
+    Pfn checked_until = 0;  // pages below belong to a kept block: only memory errors matter
+    PageClass checked_class = PageClass::kernel;  // of that block
     Anomalies anomalies;
   };
   struct Block {
@@ -91,7 +91,7 @@ class StructPageClassifier : public Classifier {
 
   Anomalies anomalies_;
   Position at_;
-  Pfn base_ = 0;                   // page frame of classes_[0]
+  Pfn base_ = 0;  // page frame of classes_[0]
   std::span<PageClass> classes_;
   ClassSet skip_;
 };
@@ -159,7 +159,7 @@ void StructPageClassifier<kSwap>::in_place(PfnRange pages, VirtAddr structs) {
 
     const Position before_fetch = at_;
     const std::size_t got = reader_->fetch(std::span(frames).first(n), data);
-    const Pfn first = pfn - before;   // the page frame whose struct page begins data[0]
+    const Pfn first = pfn - before;  // the page frame whose struct page begins data[0]
     for (std::size_t i = 0; i < got; ++i) {
       const Pfn begin = first + i * per_frame;
       const PfnRange part{std::max(pfn, begin), std::min(pages.end, begin + per_frame)};
@@ -180,7 +180,8 @@ void StructPageClassifier<kSwap>::in_place(PfnRange pages, VirtAddr structs) {
   }
 }
 
-// SIZE(page) does not divide the page size (48 or 56 bytes): struct pages are copied together first.
+// SIZE(page) does not divide the page size (48 or 56 bytes): struct pages are copied together
+// first.
 template <bool kSwap>
 void StructPageClassifier<kSwap>::gathered(PfnRange pages, VirtAddr structs) {
   gather_.resize(kGathered * struct_size_);
@@ -203,7 +204,7 @@ void StructPageClassifier<kSwap>::gathered(PfnRange pages, VirtAddr structs) {
 template <bool kSwap>
 void StructPageClassifier<kSwap>::slice(const std::byte* structs, Pfn first, PfnRange pages) {
   const Pfn end = pages.end;
-  const PageDecoder<kSwap> decoder = decoder_;   // its members in registers
+  const PageDecoder<kSwap> decoder = decoder_;  // its members in registers
   PageClass* const classes = classes_.data();
   Pfn pfn = std::max(pages.begin, at_.next);
   while (pfn < end) {
@@ -245,7 +246,7 @@ Pfn StructPageClassifier<kSwap>::decide_block(const std::byte* p, Traits traits,
   }
   take_block(pfn, {block_class(traits), pfn + (Pfn{1} << order)}, base_ + classes_.size());
   if (own == PageClass::hwpoison) classes_[pfn - base_] = own;
-  return std::max(at_.next, pfn + 1);   // the head itself was looked at just now
+  return std::max(at_.next, pfn + 1);  // the head itself was looked at just now
 }
 
 // Gives the pages from `pfn` to the end of the block their class and moves on.

@@ -29,7 +29,7 @@ Result<ClassifyTotals> classify_dump(const MemorySource& source, const KernelMod
   const Pfn max_pfn = source.info().max_pfn;
   ClassifyTotals totals;
   Pfn next = 0;
-  Pfn passed = 0;   // pages of windows that have no memory at all
+  Pfn passed = 0;  // pages of windows that have no memory at all
   std::vector<std::unique_ptr<WindowScanner>> scanners(std::max(1U, threads));
   std::vector<Slot> slots(threads <= 1 ? 1 : 2 * std::size_t{threads});
   std::optional<Error> failure;

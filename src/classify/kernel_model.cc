@@ -47,20 +47,21 @@ Result<void> KernelModel::detect_memory(const MemorySource& source) {
   return {};
 }
 
-// The kernel text is reachable in two ways; when they disagree, one of the facts is stale, and struct
-// pages found through them would be anybody's guess.
+// The kernel text is reachable in two ways; when they disagree, one of the facts is stale, and
+// struct pages found through them would be anybody's guess.
 Result<void> KernelModel::check_translation(AddressSpace& memory) {
   const auto text = note_.symbol("_stext");
   if (!text) return {};
   const auto walked = memory.walk(*text);
   const auto linear = memory.translate(*text);
   if (!walked || !linear) {
-    warnings_.push_back(fmt::format("the page tables do not map SYMBOL(_stext) {:#x}", text->value));
+    warnings_.push_back(
+        fmt::format("the page tables do not map SYMBOL(_stext) {:#x}", text->value));
     return {};
   }
   if (walked->paddr != linear->paddr) {
-    return error("SYMBOL(_stext) {:#x} is at {:#x} by the page tables and at {:#x} by the note", text->value,
-                 walked->paddr.value, linear->paddr.value);
+    return error("SYMBOL(_stext) {:#x} is at {:#x} by the page tables and at {:#x} by the note",
+                 text->value, walked->paddr.value, linear->paddr.value);
   }
   return {};
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Everything that is known of the crashed kernel, put together from the dump's headers and its note.
-// What could not be found out is listed as a downgrade: the rule concerned is off and its pages are
-// kept.
+// Everything that is known of the crashed kernel, put together from the dump's headers and its
+// note. What could not be found out is listed as a downgrade: the rule concerned is off and its
+// pages are kept.
 #pragma once
 
 #include "arch/arch.h"
@@ -19,8 +19,8 @@
 namespace vmsift {
 
 struct Downgrade {
-  std::string rule;     // what is switched off
-  std::string reason;   // the entry that is missing or contradicts another
+  std::string rule;    // what is switched off
+  std::string reason;  // the entry that is missing or contradicts another
 };
 
 class KernelModel {
@@ -30,7 +30,7 @@ class KernelModel {
   static KernelModel detect(Vmcoreinfo note, const MemorySource& source);
 
   [[nodiscard]] const Vmcoreinfo& note() const { return note_; }
-  [[nodiscard]] const Arch* arch() const { return arch_; }                  // nullptr: not known
+  [[nodiscard]] const Arch* arch() const { return arch_; }  // nullptr: not known
   [[nodiscard]] const AddressLayout& addresses() const { return *addresses_; }
   [[nodiscard]] const PageLayout& pages() const { return pages_; }
   [[nodiscard]] const std::optional<MemoryMap>& memory_map() const { return map_; }

@@ -17,13 +17,13 @@
 namespace vmsift {
 
 constexpr std::uint64_t kWindowPages = 32768;
-constexpr std::size_t kWindowBytes = kWindowPages / 8;   // of a bitmap
+constexpr std::size_t kWindowBytes = kWindowPages / 8;  // of a bitmap
 
 struct WindowResult {
-  PfnRange pages;                                    // clipped to the dump's max_pfn
+  PfnRange pages;  // clipped to the dump's max_pfn
   std::array<PageClass, kWindowPages> classes;
-  std::array<std::byte, kWindowBytes> exists;        // bitmap 1: memory of the machine
-  std::array<std::byte, kWindowBytes> kept;          // bitmap 2: to be written
+  std::array<std::byte, kWindowBytes> exists;  // bitmap 1: memory of the machine
+  std::array<std::byte, kWindowBytes> kept;    // bitmap 2: to be written
   ClassCounts counts;
   std::uint64_t kept_pages = 0;
   Anomalies anomalies;

@@ -156,8 +156,8 @@ Result<void> take_operands(Options& options, int argc, char** argv) {
 // it does not take, optopt is the letter or number that stands for it.
 Error refused_option(std::string_view short_options, std::string_view word) {
   if (optopt == 0) return error("unknown or ambiguous option \"{}\"", word);
-  const bool known = optopt >= kLz4 ||
-                     short_options.find(static_cast<char>(optopt)) != std::string_view::npos;
+  const bool known =
+      optopt >= kLz4 || short_options.find(static_cast<char>(optopt)) != std::string_view::npos;
   if (known && optopt != ':') return error("option \"{}\" takes no value", word);
   return error("unknown option \"-{}\"", static_cast<char>(optopt));
 }
@@ -171,7 +171,7 @@ Result<Options> parse_options(int argc, char** argv) {
   for (const Codec* codec : all_codecs()) {
     if (codec->option != 0) short_options += codec->option;
   }
-  optind = 0;   // glibc: start afresh, for tests that parse more than once
+  optind = 0;  // glibc: start afresh, for tests that parse more than once
   int letter;
   while ((letter = getopt_long(argc, argv, short_options.c_str(), kLongOptions.data(), nullptr)) !=
          -1) {
@@ -180,7 +180,7 @@ Result<Options> parse_options(int argc, char** argv) {
     if (letter == '?') return refused_option(short_options, word);
     if (auto applied = apply(options, letter, optarg); !applied) return applied.take_error();
   }
-  options.message_level |= options.extra_messages;   // wherever --message-level stood
+  options.message_level |= options.extra_messages;  // wherever --message-level stood
   if (options.command == Command::help || options.command == Command::version) return options;
   if (auto taken = take_operands(options, argc, argv); !taken) return taken.take_error();
   return options;

@@ -18,18 +18,18 @@ struct Options {
   Command command = Command::create;
   std::string vmcore;
   std::string dumpfile;
-  std::string vmcoreinfo_file;            // -i
-  const Codec* codec = nullptr;           // -c -l -p -z --lz4; "none" by default
+  std::string vmcoreinfo_file;   // -i
+  const Codec* codec = nullptr;  // -c -l -p -z --lz4; "none" by default
   bool codec_given = false;
-  unsigned dump_level = 0;                // -d
-  bool overwrite = false;                 // -f
+  unsigned dump_level = 0;  // -d
+  bool overwrite = false;   // -f
   bool dry_run = false;
   bool non_mmap = false;
-  unsigned threads = 0;                   // --num-threads; 0: every usable CPU
+  unsigned threads = 0;  // --num-threads; 0: every usable CPU
   unsigned message_level = Log::kDefault;
-  unsigned extra_messages = 0;            // of -D and --show-stats
-  std::optional<std::string> json;        // --stats=json[:FILE]; empty: stdout
-  std::vector<const Codec*> level_codecs; // --levels=NAME,...; empty: not given
+  unsigned extra_messages = 0;             // of -D and --show-stats
+  std::optional<std::string> json;         // --stats=json[:FILE]; empty: stdout
+  std::vector<const Codec*> level_codecs;  // --levels=NAME,...; empty: not given
 };
 
 // Errors are one line for the user.

@@ -11,7 +11,7 @@ namespace vmsift {
 
 constexpr int kExitOk = 0;
 constexpr int kExitFailed = 1;
-constexpr int kExitMismatch = 2;   // a file given does not belong to the dump
+constexpr int kExitMismatch = 2;  // a file given does not belong to the dump
 
 Result<int> run_create(const Options& options, const Log& log);
 Result<int> run_levels(const Options& options, const Log& log);

@@ -21,7 +21,8 @@ namespace {
 
 class CreateRun {
  public:
-  CreateRun(const Options& options, const Log& log) : options_(options), log_(log), clock_(report_) {}
+  CreateRun(const Options& options, const Log& log)
+      : options_(options), log_(log), clock_(report_) {}
 
   Result<int> run();
 
@@ -42,8 +43,8 @@ class CreateRun {
   StageClock clock_;
   Input input_;
   kdump::Header header_;
-  std::optional<KdumpWriter> writer_;   // none in a dry run
-  bool saved_pages_ = false;            // from then on a failure leaves an incomplete dump
+  std::optional<KdumpWriter> writer_;  // none in a dry run
+  bool saved_pages_ = false;           // from then on a failure leaves an incomplete dump
   // State of the window sources.
   Pfn next_window_ = 0;
   std::vector<std::byte> kept_;
@@ -85,8 +86,10 @@ Result<void> CreateRun::open() {
                 report_.dump_level, dump.path, dump.dump_level);
   }
   if (options_.codec->header_flag >= 1U << 16) {
-    log_.warning("pages compressed with {} are read by vmsift alone; `vmsift -z {} DUMP` makes a dump for "
-                 "every reader", options_.codec->name, options_.dumpfile);
+    log_.warning(
+        "pages compressed with {} are read by vmsift alone; `vmsift -z {} DUMP` makes a dump for "
+        "every reader",
+        options_.codec->name, options_.dumpfile);
   }
   auto header = describe_dump(input_, report_.dump_level);
   if (!header) return header.take_error();
@@ -101,8 +104,9 @@ Result<void> CreateRun::create_output() {
   if (in && same_file(*in, options_.dumpfile)) {
     return error("{} is the input itself", options_.dumpfile);
   }
-  auto writer = KdumpWriter::create(options_.dumpfile, options_.overwrite, header_,
-                                    input_.source->info().order, input_.notes, input_.vmcoreinfo_at);
+  auto writer =
+      KdumpWriter::create(options_.dumpfile, options_.overwrite, header_,
+                          input_.source->info().order, input_.notes, input_.vmcoreinfo_at);
   if (!writer) return writer.take_error();
   writer_.emplace(std::move(*writer));
   return {};
@@ -111,13 +115,13 @@ Result<void> CreateRun::create_output() {
 Result<void> CreateRun::classify() {
   const DumpInfo& dump = input_.source->info();
   Progress progress(log_, "Classifying pages", dump.max_pfn, dump.page_size);
-  auto totals = classify_dump(*input_.source, *input_.model, dropped_classes(report_.dump_level),
-                              report_.threads, [&](const WindowResult& window) -> Result<void> {
-                                progress.update(window.pages.end);
-                                if (!writer_) return {};
-                                return writer_->put_bitmaps(window.pages.begin, window.exists,
-                                                            window.kept);
-                              });
+  auto totals =
+      classify_dump(*input_.source, *input_.model, dropped_classes(report_.dump_level),
+                    report_.threads, [&](const WindowResult& window) -> Result<void> {
+                      progress.update(window.pages.end);
+                      if (!writer_) return {};
+                      return writer_->put_bitmaps(window.pages.begin, window.exists, window.kept);
+                    });
   if (!totals) return totals.take_error();
   report_.classified = *totals;
   return {};
@@ -160,19 +164,21 @@ Result<void> CreateRun::copy() {
     return writer_ ? writer_->put_pages(data, sizes, options_.codec->page_flag) : Result<void>();
   };
   Progress progress(log_, "Copying pages", pages, input_.source->info().page_size);
-  return copy_pages(*input_.source, writer_ ? windows_from_dump() : windows_by_scanning(),
-                    {options_.codec, share_zero_page, report_.threads}, sink,
-                    [&](std::uint64_t done) {
-                      progress.update(done);
-                      // Every worker has its buffers and codec now, and gives them up after this.
-                      if (done == pages) report_.memory = memory_use();
-                    },
-                    report_.copied);
+  return copy_pages(
+      *input_.source, writer_ ? windows_from_dump() : windows_by_scanning(),
+      {options_.codec, share_zero_page, report_.threads}, sink,
+      [&](std::uint64_t done) {
+        progress.update(done);
+        // Every worker has its buffers and codec now, and gives them up after this.
+        if (done == pages) report_.memory = memory_use();
+      },
+      report_.copied);
 }
 
 Result<void> CreateRun::finish() {
   report_.complete = report_.copied.lost_pages == 0 && !input_.source->info().incomplete;
-  const bool zero_page = (report_.dump_level & kLevelZero) != 0 && report_.classified.kept_pages != 0;
+  const bool zero_page =
+      (report_.dump_level & kLevelZero) != 0 && report_.classified.kept_pages != 0;
   report_.dump_bytes = header_.descriptors_offset() +
                        report_.classified.kept_pages * kdump::kDescriptorBytes +
                        (zero_page ? header_.block_size : 0) + report_.copied.data_bytes;
@@ -195,9 +201,9 @@ int CreateRun::conclude(std::optional<Error> failure) {
   }
   const CopyResult& copied = report_.copied;
   if (copied.lost_pages != 0) {
-    log_.error(fmt::format("{} pages could not be read{}{}", copied.lost_pages,
-                           copied.lost_reason.empty() ? "" : ", the last one because: ",
-                           copied.lost_reason));
+    log_.error(fmt::format(
+        "{} pages could not be read{}{}", copied.lost_pages,
+        copied.lost_reason.empty() ? "" : ", the last one because: ", copied.lost_reason));
   }
   const Anomalies& odd = report_.classified.anomalies;
   if (odd.unreadable != 0) {
@@ -213,8 +219,11 @@ int CreateRun::conclude(std::optional<Error> failure) {
     return kExitFailed;
   }
   if (!report_.complete) {
-    log_.error(options_.dry_run ? std::string("the dump would be incomplete")
-                                : fmt::format("{} is incomplete and marked so; what was saved may still be analysed", out));
+    log_.error(
+        options_.dry_run
+            ? std::string("the dump would be incomplete")
+            : fmt::format("{} is incomplete and marked so; what was saved may still be analysed",
+                          out));
     return kExitFailed;
   }
   if (!options_.dry_run) log_.common("The dumpfile is saved to {}.", out);

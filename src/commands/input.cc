@@ -48,7 +48,7 @@ void take_notes(Input& input, std::string_view text) {
     const auto wanted = std::as_bytes(std::span(own));
     return std::search(input.notes.begin(), input.notes.end(), wanted.begin(), wanted.end());
   };
-  if (find() == input.notes.end()) {   // from a file, or beside the notes of a kdump file
+  if (find() == input.notes.end()) {  // from a file, or beside the notes of a kdump file
     const auto note = make_note(own, dump.order);
     input.notes.insert(input.notes.end(), note.begin(), note.end());
   }
@@ -65,7 +65,8 @@ void report(const Input& input, const Options& options, const Log& log) {
     // Levels 0 and 1 ask for no class, but some pages should not be touched at any level.
     const bool only_untouchable = options.command == Command::create &&
                                   options.dump_level <= kLevelZero && !model.memory_map();
-    log.warning("{} are kept: {}", only_untouchable ? "hwpoison and offline pages" : d.rule, d.reason);
+    log.warning("{} are kept: {}", only_untouchable ? "hwpoison and offline pages" : d.rule,
+                d.reason);
   }
   log.debug("{}: {} of {}, {} page frames of {} bytes", dump.path, dump.format,
             model.arch() != nullptr ? model.arch()->name : "an unknown machine", dump.max_pfn,
@@ -103,13 +104,14 @@ void set_utsname(const Input& input, kdump::Header& header) {
   const auto release = model.note().text("OSRELEASE");
   header.utsname[0] = "Linux";
   header.utsname[2] = release.value_or("");
-  header.utsname[4] = model.arch() != nullptr ? model.arch()->name : input.source->info().machine_name;
+  header.utsname[4] =
+      model.arch() != nullptr ? model.arch()->name : input.source->info().machine_name;
   const auto found = utsname_in_memory(input);
   if (found && release && (*found)[2] == *release) header.utsname = *found;
 }
 
-// A note that the user gave must be of the kernel that the dump's own note tells of. BUILD-ID is not
-// compared: some stable kernels of 2024 export garbage there.
+// A note that the user gave must be of the kernel that the dump's own note tells of. BUILD-ID is
+// not compared: some stable kernels of 2024 export garbage there.
 std::string find_mismatch(const Input& input, const std::string& given_file) {
   const Vmcoreinfo own(input.source->info().vmcoreinfo);
   const auto ours = own.text("OSRELEASE");
@@ -140,8 +142,10 @@ Result<Input> open_input(const Options& options, const Log& log) {
     }
   }
   if (note.empty() && options.dump_level > 1) {
-    return error("{}: no VMCOREINFO, which dump level {} needs (levels 0 and 1 do not; -i FILE gives "
-                 "one)", options.vmcore, options.dump_level);
+    return error(
+        "{}: no VMCOREINFO, which dump level {} needs (levels 0 and 1 do not; -i FILE gives "
+        "one)",
+        options.vmcore, options.dump_level);
   }
   take_notes(input, text);
   input.model = std::make_unique<KernelModel>(KernelModel::detect(std::move(note), *input.source));
@@ -164,7 +168,8 @@ Result<kdump::Header> describe_dump(const Input& input, unsigned dump_level) {
       static_cast<std::uint64_t>(input.model->note().decimal("CRASHTIME").value_or(0));
   header.vmcoreinfo_size = input.vmcoreinfo_size;
   if (!header.plan(dump.max_pfn, input.notes.size())) {
-    return error("{}: {} page frames are more than the dump format can describe", dump.path, dump.max_pfn);
+    return error("{}: {} page frames are more than the dump format can describe", dump.path,
+                 dump.max_pfn);
   }
   set_utsname(input, header);
   return header;

@@ -41,7 +41,7 @@ Result<void> write_json(const Options& options, const std::string& text) {
       return error("--stats: {} is the same file as {}", *options.json, *other);
     }
   }
-  if (::ftruncate(file->fd(), 0) != 0 && errno != EINVAL) {   // EINVAL: a pipe or a terminal
+  if (::ftruncate(file->fd(), 0) != 0 && errno != EINVAL) {  // EINVAL: a pipe or a terminal
     return system_error(errno, *options.json).context("--stats");
   }
   if (auto written = write_all(*file, text); !written) {

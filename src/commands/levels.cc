@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// vmsift --levels VMCORE: what a dump would hold and how large it would be at each of the 32 levels.
+// vmsift --levels VMCORE: what a dump would hold and how large it would be at each of the 32
+// levels.
+#include "src/classify/window_scan.h"
 #include "src/commands/commands.h"
 #include "src/commands/input.h"
 #include "src/commands/json_output.h"
-#include "src/classify/window_scan.h"
 #include "src/copy/measure_levels.h"
 #include "src/pipeline/pipeline.h"
 #include "src/report/levels_report.h"
@@ -30,7 +31,7 @@ Result<int> run_levels(const Options& options, const Log& log) {
   }
   const MemorySource& source = *input->source;
   const DumpInfo& dump = source.info();
-  auto header = describe_dump(*input, 0);   // also says whether there can be a dump at all
+  auto header = describe_dump(*input, 0);  // also says whether there can be a dump at all
   if (!header) return header.take_error();
 
   // Nothing is left out but what must not be read: every level is made of what is seen here.
@@ -47,8 +48,8 @@ Result<int> run_levels(const Options& options, const Log& log) {
   };
   const auto codecs = codecs_to_measure(options);
   const unsigned threads = options.threads != 0 ? options.threads : usable_cpus();
-  auto costs = measure_levels(source, windows, codecs, threads,
-                              [&](Pfn upto) { progress.update(upto); });
+  auto costs =
+      measure_levels(source, windows, codecs, threads, [&](Pfn upto) { progress.update(upto); });
   if (!costs) return costs.take_error();
   progress.update(dump.max_pfn);
 
@@ -60,8 +61,10 @@ Result<int> run_levels(const Options& options, const Log& log) {
     return written.take_error();
   }
   if (const std::uint64_t lost = costs->lost_pages(); lost != 0 || dump.incomplete) {
-    log.error(fmt::format("{} is incomplete: {} pages could not be read, and would be lost at levels "
-                          "that keep them", dump.path, lost));
+    log.error(
+        fmt::format("{} is incomplete: {} pages could not be read, and would be lost at levels "
+                    "that keep them",
+                    dump.path, lost));
     return kExitFailed;
   }
   return kExitOk;

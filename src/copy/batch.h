@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The unit of the copy stage: some pages that are kept, cut from the windows in pfn order. How a
-// batch is cut depends on nothing but the pages, so that any number of threads gives the same bytes.
+// batch is cut depends on nothing but the pages, so that any number of threads gives the same
+// bytes.
 #pragma once
 
 #include "filters/page_class.h"
@@ -21,15 +22,15 @@
 namespace vmsift {
 
 constexpr std::size_t kMaxBatchPages = 128;
-constexpr std::size_t kMaxBatchBytes = 512U << 10;   // of uncompressed pages
+constexpr std::size_t kMaxBatchBytes = 512U << 10;  // of uncompressed pages
 
 // What takes the place of a stored size for pages without data of their own.
-constexpr std::uint32_t kStoredZero = 0;                    // shares the zero page
-constexpr std::uint32_t kStoredLost = ~std::uint32_t{0};    // could not be read
+constexpr std::uint32_t kStoredZero = 0;                  // shares the zero page
+constexpr std::uint32_t kStoredLost = ~std::uint32_t{0};  // could not be read
 
 struct Batch {
   std::array<Pfn, kMaxBatchPages> pfns;
-  std::array<PageClass, kMaxBatchPages> classes;   // set only where the cutter was given them
+  std::array<PageClass, kMaxBatchPages> classes;  // set only where the cutter was given them
   std::size_t size = 0;
 
   [[nodiscard]] std::span<const Pfn> pages() const { return std::span(pfns).first(size); }
@@ -38,8 +39,8 @@ struct Batch {
 // Kept pages of one window; spans stay valid until the next one is asked for.
 struct KeptWindow {
   Pfn first = 0;
-  std::span<std::byte> kept;               // bitmap from `first` on
-  std::span<const PageClass> classes;      // empty: not known any more
+  std::span<std::byte> kept;           // bitmap from `first` on
+  std::span<const PageClass> classes;  // empty: not known any more
 };
 
 // The next window with memory, nullopt at the end.
@@ -67,9 +68,9 @@ class BatchCutter {
 // enough to stay in a CPU's cache between the zero test and the codec.
 struct PageGroup {
   static constexpr std::size_t kMaxPages = 16;
-  std::size_t first = 0;                                 // index in the batch
+  std::size_t first = 0;  // index in the batch
   std::size_t size = 0;
-  std::array<const std::byte*, kMaxPages> pages;         // nullptr: could not be read
+  std::array<const std::byte*, kMaxPages> pages;  // nullptr: could not be read
   std::array<bool, kMaxPages> zero;
 };
 

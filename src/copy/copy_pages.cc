@@ -21,7 +21,7 @@ struct Worker {
 
 struct Slot {
   Batch batch;
-  std::unique_ptr<std::byte[]> out;   // grows resident only as far as it is used
+  std::unique_ptr<std::byte[]> out;  // grows resident only as far as it is used
   std::size_t used = 0;
   std::array<std::uint32_t, kMaxBatchPages> sizes;
   std::uint64_t zero_pages = 0;
@@ -46,7 +46,7 @@ class Copier {
     std::size_t upto = 0;
     slot.lost_reason = worker.reader.read(slot.batch, [&](const PageGroup& group) {
       Mark& mark = marks[group.first];
-      if (group.first < upto) {       // pages of the last fetch come once more
+      if (group.first < upto) {  // pages of the last fetch come once more
         slot.used = mark.used;
         slot.zero_pages = mark.zero_pages;
       }
@@ -96,8 +96,8 @@ void account(const Slot& slot, std::size_t page_size, CopyResult& result) {
   result.data_bytes += slot.used;
   const auto sizes = std::span(slot.sizes).first(slot.batch.size);
   result.raw_pages += static_cast<std::uint64_t>(std::count(sizes.begin(), sizes.end(), page_size));
-  result.lost_pages += static_cast<std::uint64_t>(
-      std::count(sizes.begin(), sizes.end(), kStoredLost));
+  result.lost_pages +=
+      static_cast<std::uint64_t>(std::count(sizes.begin(), sizes.end(), kStoredLost));
   if (!slot.lost_reason.empty()) result.lost_reason = slot.lost_reason;
 }
 
@@ -112,28 +112,28 @@ Result<void> copy_pages(const MemorySource& source, NextWindow windows, const Co
   std::vector<Slot> slots(batch_slots(options.threads));
   std::optional<Error> failure;
 
-  run_pipeline(
-      options.threads, slots.size(),
-      {.produce = [&](std::size_t i) { return cutter.next(slots[i].batch); },
-       .work =
-           [&](std::size_t i, unsigned worker) {
-             if (!workers[worker]) workers[worker] = std::make_unique<Worker>(source, *options.codec);
-             copier.prepare(slots[i]);
-             copier.compress(slots[i], *workers[worker]);
-           },
-       .consume =
-           [&](std::size_t i) {
-             const Slot& slot = slots[i];
-             if (auto put = sink(std::span(slot.out.get(), slot.used),
-                                 std::span(slot.sizes).first(slot.batch.size));
-                 !put) {
-               failure = put.take_error();
-               return false;
-             }
-             account(slot, page_size, result);
-             progress(result.pages);
-             return true;
-           }});
+  run_pipeline(options.threads, slots.size(),
+               {.produce = [&](std::size_t i) { return cutter.next(slots[i].batch); },
+                .work =
+                    [&](std::size_t i, unsigned worker) {
+                      if (!workers[worker])
+                        workers[worker] = std::make_unique<Worker>(source, *options.codec);
+                      copier.prepare(slots[i]);
+                      copier.compress(slots[i], *workers[worker]);
+                    },
+                .consume =
+                    [&](std::size_t i) {
+                      const Slot& slot = slots[i];
+                      if (auto put = sink(std::span(slot.out.get(), slot.used),
+                                          std::span(slot.sizes).first(slot.batch.size));
+                          !put) {
+                        failure = put.take_error();
+                        return false;
+                      }
+                      account(slot, page_size, result);
+                      progress(result.pages);
+                      return true;
+                    }});
   if (failure) return std::move(*failure);
   if (cutter.error()) return *cutter.error();
   return {};

@@ -16,21 +16,21 @@ namespace vmsift {
 
 struct CopyOptions {
   const Codec* codec = nullptr;
-  bool share_zero_page = false;   // zero pages take no data of their own
+  bool share_zero_page = false;  // zero pages take no data of their own
   unsigned threads = 1;
 };
 
 struct CopyResult {
-  std::uint64_t pages = 0;        // handed to the sink
-  std::uint64_t zero_pages = 0;   // among them, whether shared or not
-  std::uint64_t raw_pages = 0;    // that compression did not make smaller
-  std::uint64_t lost_pages = 0;   // that could not be read
-  std::uint64_t data_bytes = 0;   // of page data
-  std::string lost_reason;        // of the last lost page that had a reason
+  std::uint64_t pages = 0;       // handed to the sink
+  std::uint64_t zero_pages = 0;  // among them, whether shared or not
+  std::uint64_t raw_pages = 0;   // that compression did not make smaller
+  std::uint64_t lost_pages = 0;  // that could not be read
+  std::uint64_t data_bytes = 0;  // of page data
+  std::string lost_reason;       // of the last lost page that had a reason
 };
 
-// Takes finished pages in pfn order: the data of some of them, and for each its stored size in bytes,
-// kStoredZero or kStoredLost.
+// Takes finished pages in pfn order: the data of some of them, and for each its stored size in
+// bytes, kStoredZero or kStoredLost.
 using PageSink = std::function<Result<void>(std::span<const std::byte> data,
                                             std::span<const std::uint32_t> sizes)>;
 using CopyProgress = std::function<void(std::uint64_t pages_done)>;

@@ -16,7 +16,7 @@ struct Slot {
   Batch batch;
   std::array<bool, kMaxBatchPages> zero;
   std::array<bool, kMaxBatchPages> lost;
-  std::vector<std::array<std::uint32_t, kMaxBatchPages>> sizes;   // by codec
+  std::vector<std::array<std::uint32_t, kMaxBatchPages>> sizes;  // by codec
 };
 
 class Worker {
@@ -68,7 +68,8 @@ void account(const Slot& slot, LevelCosts& costs) {
     costs.classes[c].zero_pages += slot.zero[i];
     costs.classes[c].lost_pages += slot.lost[i];
     if (slot.zero[i] || slot.lost[i]) continue;
-    for (std::size_t k = 0; k < costs.codecs.size(); ++k) costs.codecs[k].bytes[c] += slot.sizes[k][i];
+    for (std::size_t k = 0; k < costs.codecs.size(); ++k)
+      costs.codecs[k].bytes[c] += slot.sizes[k][i];
   }
 }
 
@@ -127,7 +128,8 @@ Result<LevelCosts> measure_levels(const MemorySource& source, NextWindow windows
                {.produce = [&](std::size_t i) { return cutter.next(slots[i].batch); },
                 .work =
                     [&](std::size_t i, unsigned worker) {
-                      if (!workers[worker]) workers[worker] = std::make_unique<Worker>(source, codecs);
+                      if (!workers[worker])
+                        workers[worker] = std::make_unique<Worker>(source, codecs);
                       workers[worker]->measure(slots[i]);
                     },
                 .consume =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What each page would cost in a dump, for several codecs at once, summed by class: every dump level
-// is a sum of classes, so one pass answers for all 32.
+// What each page would cost in a dump, for several codecs at once, summed by class: every dump
+// level is a sum of classes, so one pass answers for all 32.
 #pragma once
 
 #include "compress/codec.h"
@@ -16,14 +16,14 @@ namespace vmsift {
 
 struct ClassCost {
   std::uint64_t pages = 0;
-  std::uint64_t zero_pages = 0;   // among them
-  std::uint64_t lost_pages = 0;   // among them, that could not be read
+  std::uint64_t zero_pages = 0;  // among them
+  std::uint64_t lost_pages = 0;  // among them, that could not be read
 };
 
 struct CodecCost {
   const Codec* codec = nullptr;
-  std::array<std::uint64_t, kPageClasses> bytes{};   // stored size of the pages that are not zero
-  std::uint64_t zero_page_bytes = 0;                 // stored size of one zero page
+  std::array<std::uint64_t, kPageClasses> bytes{};  // stored size of the pages that are not zero
+  std::uint64_t zero_page_bytes = 0;                // stored size of one zero page
 };
 
 struct LevelCosts {

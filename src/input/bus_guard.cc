@@ -17,7 +17,7 @@ namespace {
 struct Slot {
   std::atomic<bool> taken = false;
   std::atomic<std::uintptr_t> begin = 0;
-  std::atomic<std::uintptr_t> end = 0;   // 0: nothing is guarded
+  std::atomic<std::uintptr_t> end = 0;  // 0: nothing is guarded
   std::atomic<bool> faulted = false;
 };
 
@@ -40,7 +40,7 @@ void on_sigbus(int signal_number, siginfo_t* info, void*) {
                       0) != MAP_FAILED) {
     return;
   }
-  signal(signal_number, SIG_DFL);   // the access is repeated and then ends the program
+  signal(signal_number, SIG_DFL);  // the access is repeated and then ends the program
 }
 
 void install() {

@@ -40,7 +40,7 @@ class ElfCoreReader : public PageReader {
   const ElfCore& core_;
   FileWindow window_;
   std::size_t cursor_ = 0;
-  std::vector<std::byte> partial_;   // a page that no single extent holds in full
+  std::vector<std::byte> partial_;  // a page that no single extent holds in full
   std::string last_error_;
 };
 
@@ -69,8 +69,8 @@ class ElfCore : public MemorySource {
   std::uint64_t file_size_;
   ReadMode mode_;
   DumpInfo info_;
-  ExtentMap memory_;   // what the headers describe
-  ExtentMap data_;     // what the file holds of it
+  ExtentMap memory_;  // what the headers describe
+  ExtentMap data_;    // what the file holds of it
 };
 
 Result<void> ElfCore::load() {
@@ -101,8 +101,8 @@ void ElfCore::add_segments(const ElfHeaders& headers) {
     const std::uint64_t size = std::max(s.memsz, s.filesz);
     if (s.paddr == kNoPhysicalAddress || size == 0) continue;
     if (s.paddr >= kMaxPhysicalAddress || size >= kMaxPhysicalAddress) {
-      info_.warnings.push_back(fmt::format("PT_LOAD with impossible p_paddr {:#x} or size {:#x} left out",
-                                           s.paddr, size));
+      info_.warnings.push_back(fmt::format(
+          "PT_LOAD with impossible p_paddr {:#x} or size {:#x} left out", s.paddr, size));
       continue;
     }
     const std::uint64_t in_file =
@@ -117,8 +117,10 @@ void ElfCore::add_segments(const ElfHeaders& headers) {
   data_ = ExtentMap::from_overlapping(std::move(data));
   if (missing != 0) {
     info_.incomplete = true;
-    info_.warnings.push_back(fmt::format("truncated: {} bytes of memory are beyond the end of the file "
-                                         "at {:#x}", missing, file_size_));
+    info_.warnings.push_back(
+        fmt::format("truncated: {} bytes of memory are beyond the end of the file "
+                    "at {:#x}",
+                    missing, file_size_));
   }
 }
 
@@ -205,14 +207,14 @@ std::size_t ElfCoreReader::fetch(std::span<const Pfn> pfns, std::span<const std:
     const PhysAddr begin{pfns[i] * page};
     const Extent* e = extent_at(begin);
     if (e == nullptr || begin + page > e->end) {
-      if (i != 0) return i;   // pages handed out so far stay valid; this one needs partial_
+      if (i != 0) return i;  // pages handed out so far stay valid; this one needs partial_
       pages[0] = assemble(begin) ? partial_.data() : nullptr;
       return 1;
     }
     const std::uint64_t offset = e->offset_of(begin);
     pages[i] = window_.at(offset, page);
     if (pages[i] != nullptr) continue;
-    if (i != 0) return i;     // the window must move, which takes the others away
+    if (i != 0) return i;  // the window must move, which takes the others away
     if (auto moved = window_.move_to(offset, page, plan(*e, pfns)); !moved) {
       last_error_ = moved.message();
       return 1;

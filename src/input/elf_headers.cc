@@ -16,7 +16,7 @@ namespace vmsift {
 namespace {
 
 constexpr std::size_t kHeadersPerRead = 4096;
-constexpr std::size_t kMaxNoteWarnings = 8;   // nobody reads one for each of a million segments
+constexpr std::size_t kMaxNoteWarnings = 8;  // nobody reads one for each of a million segments
 
 Elf_Data elf_data(void* bytes, std::size_t size, Elf_Type type) {
   Elf_Data data{};
@@ -133,7 +133,7 @@ Result<ElfHeaders> read_elf_headers(const File& file, std::uint64_t file_size) {
 Result<ElfNotes> read_elf_notes(const File& file, std::uint64_t file_size,
                                 const ElfHeaders& headers) {
   ElfNotes all;
-  std::uint64_t room = kMaxNoteBytes;   // for what is read, of use or not
+  std::uint64_t room = kMaxNoteBytes;  // for what is read, of use or not
   const auto warn = [&](std::string text) {
     if (all.warnings.size() < kMaxNoteWarnings) all.warnings.push_back(std::move(text));
   };
@@ -175,10 +175,9 @@ ElfNotes parse_notes(std::vector<std::byte> bytes, ByteOrder order) {
   elf_version(EV_CURRENT);
   const std::unique_ptr<Elf, decltype(&elf_end)> elf(
       elf_memory(reinterpret_cast<char*>(image.data()), image.size()), &elf_end);
-  Elf_Data* data =
-      !elf || bytes.empty()
-          ? nullptr
-          : elf_getdata_rawchunk(elf.get(), sizeof(Elf64_Ehdr), bytes.size(), ELF_T_NHDR);
+  Elf_Data* data = !elf || bytes.empty() ? nullptr
+                                         : elf_getdata_rawchunk(elf.get(), sizeof(Elf64_Ehdr),
+                                                                bytes.size(), ELF_T_NHDR);
   std::size_t end = 0;
   if (data != nullptr) {
     const auto* base = static_cast<const char*>(data->d_buf);
@@ -197,7 +196,8 @@ ElfNotes parse_notes(std::vector<std::byte> bytes, ByteOrder order) {
   // What libelf does not accept as a note is not handed on to the dump either; padding is no news.
   const auto rest = std::span(bytes).subspan(std::min(end, bytes.size()));
   if (std::any_of(rest.begin(), rest.end(), [](std::byte b) { return b != std::byte{0}; })) {
-    notes.warnings.push_back(fmt::format("{} bytes behind the last valid note left out", rest.size()));
+    notes.warnings.push_back(
+        fmt::format("{} bytes behind the last valid note left out", rest.size()));
   }
   bytes.resize(std::min(end, bytes.size()));
   notes.bytes = std::move(bytes);

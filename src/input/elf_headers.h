@@ -26,14 +26,14 @@ struct ElfSegment {
 struct ElfHeaders {
   std::uint16_t machine = 0;
   ByteOrder order = ByteOrder::little;
-  std::vector<ElfSegment> loads;   // PT_LOAD in file order
-  std::vector<ElfSegment> notes;   // PT_NOTE in file order
+  std::vector<ElfSegment> loads;  // PT_LOAD in file order
+  std::vector<ElfSegment> notes;  // PT_NOTE in file order
 };
 
 struct ElfNotes {
-  std::vector<std::byte> bytes;    // every note, verbatim and padded to 4 bytes
-  std::string vmcoreinfo;          // text of the first VMCOREINFO note
-  std::uint32_t cpus = 0;          // NT_PRSTATUS of CORE
+  std::vector<std::byte> bytes;  // every note, verbatim and padded to 4 bytes
+  std::string vmcoreinfo;        // text of the first VMCOREINFO note
+  std::uint32_t cpus = 0;        // NT_PRSTATUS of CORE
   std::vector<std::string> warnings;
 };
 

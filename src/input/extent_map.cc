@@ -41,7 +41,7 @@ void append(std::vector<Extent>& to, const Extent& piece) {
 
 ExtentMap ExtentMap::from_overlapping(std::vector<Extent> extents) {
   ExtentMap result;
-  std::set<std::size_t> open;   // extents that hold the address that is passed
+  std::set<std::size_t> open;  // extents that hold the address that is passed
   PhysAddr from;
   for (const Edge& edge : sorted_edges(extents)) {
     if (!open.empty() && from < edge.at) {

@@ -15,7 +15,7 @@ namespace vmsift {
 struct Extent {
   PhysAddr begin;
   PhysAddr end;
-  std::uint64_t offset = 0;   // file offset of the byte at `begin`; unused for memory without data
+  std::uint64_t offset = 0;  // file offset of the byte at `begin`; unused for memory without data
 
   [[nodiscard]] bool contains(PhysAddr a) const { return begin <= a && a < end; }
   [[nodiscard]] std::uint64_t offset_of(PhysAddr a) const { return offset + (a - begin); }

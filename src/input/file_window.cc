@@ -13,7 +13,9 @@ namespace vmsift {
 FileWindow::FileWindow(const File& file, std::uint64_t file_size, ReadMode mode)
     : file_(file), file_size_(file_size), mode_(mode) {}
 
-FileWindow::~FileWindow() { unmap(); }
+FileWindow::~FileWindow() {
+  unmap();
+}
 
 void FileWindow::unmap() {
   if (mapping_ == nullptr) return;
@@ -42,8 +44,8 @@ bool FileWindow::map(std::uint64_t offset, std::uint64_t bytes) {
   const std::uint64_t from = align_down(offset, host_page);
   const std::uint64_t until = std::min(file_size_, offset + bytes);
   mapped_ = static_cast<std::size_t>(until - from);
-  void* mapping = ::mmap(nullptr, mapped_, PROT_READ, MAP_PRIVATE, file_.fd(),
-                         static_cast<off_t>(from));
+  void* mapping =
+      ::mmap(nullptr, mapped_, PROT_READ, MAP_PRIVATE, file_.fd(), static_cast<off_t>(from));
   if (mapping == MAP_FAILED) return false;
   if (!guard_.watch(mapping, mapped_)) {
     ::munmap(mapping, mapped_);

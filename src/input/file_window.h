@@ -36,8 +36,8 @@ class FileWindow {
   // What the caller is going to ask for: the window is made no larger than that, so that threads
   // that work side by side do not map each other's part once more.
   struct Plan {
-    std::uint64_t contiguous = 0;   // bytes from the offset on that are wanted without a gap
-    std::uint64_t span = 0;         // bytes up to the end of the last one wanted
+    std::uint64_t contiguous = 0;  // bytes from the offset on that are wanted without a gap
+    std::uint64_t span = 0;        // bytes up to the end of the last one wanted
   };
 
   // Moves the window so that it holds [offset, offset + length) and as much of the plan as it can:
@@ -57,7 +57,7 @@ class FileWindow {
   const File& file_;
   std::uint64_t file_size_;
   ReadMode mode_;
-  std::uint64_t begin_ = 0;   // file offsets that the window holds
+  std::uint64_t begin_ = 0;  // file offsets that the window holds
   std::uint64_t end_ = 0;
   const std::byte* base_ = nullptr;
   void* mapping_ = nullptr;

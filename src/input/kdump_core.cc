@@ -32,7 +32,7 @@ class KdumpCoreReader : public PageReader {
   explicit KdumpCoreReader(const KdumpCore& core);
 
   std::size_t fetch(std::span<const Pfn> pfns, std::span<const std::byte*> pages) override;
-  bool intact() override { return true; }   // pages are copies; checked while they were made
+  bool intact() override { return true; }  // pages are copies; checked while they were made
   [[nodiscard]] std::string last_error() const override { return last_error_; }
 
  private:
@@ -43,9 +43,9 @@ class KdumpCoreReader : public PageReader {
   const KdumpCore& core_;
   FileWindow data_;
   FileWindow descriptors_;
-  std::vector<std::byte> bits_;          // bitmap 2 of one checkpoint
+  std::vector<std::byte> bits_;  // bitmap 2 of one checkpoint
   std::uint64_t checkpoint_ = ~std::uint64_t{0};
-  std::size_t counted_bits_ = 0;         // bits of bits_ that counted_ covers
+  std::size_t counted_bits_ = 0;  // bits of bits_ that counted_ covers
   std::uint64_t counted_ = 0;
   std::vector<std::byte> pages_;
   std::vector<std::pair<const Codec*, std::unique_ptr<Decoder>>> decoders_;
@@ -83,7 +83,7 @@ class KdumpCore : public MemorySource {
   DumpInfo info_;
   kdump::Header header_;
   std::uint64_t pages_per_checkpoint_ = kMinPagesPerCheckpoint;
-  std::vector<std::uint64_t> checkpoints_;   // descriptors in front of each checkpoint
+  std::vector<std::uint64_t> checkpoints_;  // descriptors in front of each checkpoint
 };
 
 Result<void> KdumpCore::load() {
@@ -134,7 +134,7 @@ Result<void> KdumpCore::count_descriptors() {
   std::vector<std::byte> bits(kMinPagesPerCheckpoint / 8);
   const std::uint64_t begin = header_.bitmap2_offset();
   std::uint64_t total = 0;
-  const auto reach = [&](Pfn pfn) {   // checkpoints up to the one that starts at pfn
+  const auto reach = [&](Pfn pfn) {  // checkpoints up to the one that starts at pfn
     while (checkpoints_.size() * pages_per_checkpoint_ <= pfn) checkpoints_.push_back(total);
   };
   for (Pfn pfn = 0; pfn < info_.max_pfn;) {
@@ -153,8 +153,10 @@ Result<void> KdumpCore::count_descriptors() {
   const std::uint64_t room = (file_size_ - header_.descriptors_offset()) / kdump::kDescriptorBytes;
   if (total > room) {
     info_.incomplete = true;
-    info_.warnings.push_back(fmt::format("truncated: {} of {} page descriptors are beyond the end of the "
-                                         "file", total - room, total));
+    info_.warnings.push_back(
+        fmt::format("truncated: {} of {} page descriptors are beyond the end of the "
+                    "file",
+                    total - room, total));
   }
   return {};
 }
@@ -162,7 +164,7 @@ Result<void> KdumpCore::count_descriptors() {
 std::uint64_t KdumpCore::next_data(std::uint64_t offset) const {
   const off_t data = ::lseek(file_.fd(), static_cast<off_t>(offset), SEEK_DATA);
   if (data >= 0) return static_cast<std::uint64_t>(data);
-  return errno == ENXIO ? file_size_ : offset;   // no more data, or holes are not told
+  return errno == ENXIO ? file_size_ : offset;  // no more data, or holes are not told
 }
 
 Result<void> KdumpCore::read_bits(std::uint64_t bitmap_offset, Pfn from,
@@ -239,17 +241,19 @@ Result<kdump::Descriptor> KdumpCoreReader::descriptor(Pfn pfn) {
   counted_ += BitSpan(std::span(bits_).subspan(counted_bits_ / 8, whole)).count();
   counted_bits_ += whole * 8;
   while (counted_bits_ < bit) counted_ += bits.test(counted_bits_++);
-  if (!bits.test(bit)) return error("");   // not in the dump, which is no failure
+  if (!bits.test(bit)) return error("");  // not in the dump, which is no failure
 
   const std::uint64_t offset =
       core_.header_.descriptors_offset() + counted_ * kdump::kDescriptorBytes;
   if (offset + kdump::kDescriptorBytes > core_.file_size_) {
-    return error("{}: the descriptor of page {:#x} is beyond the end of the file", core_.info_.path, pfn);
+    return error("{}: the descriptor of page {:#x} is beyond the end of the file", core_.info_.path,
+                 pfn);
   }
   const std::byte* raw = descriptors_.at(offset, kdump::kDescriptorBytes);
   if (raw == nullptr) {
     constexpr std::uint64_t kBytes = kPagesPerFetch * kdump::kDescriptorBytes;
-    if (auto moved = descriptors_.move_to(offset, kdump::kDescriptorBytes, {kBytes, kBytes}); !moved) {
+    if (auto moved = descriptors_.move_to(offset, kdump::kDescriptorBytes, {kBytes, kBytes});
+        !moved) {
       return moved.take_error();
     }
     raw = descriptors_.at(offset, kdump::kDescriptorBytes);
@@ -280,7 +284,7 @@ Result<void> KdumpCoreReader::unpack(const kdump::Descriptor& d, std::span<std::
   }
   Decoder* const decode = codec == nullptr ? nullptr : decoder(*codec);
   bool valid = true;
-  do {   // once more where the mapping faulted: what was decoded is void, whatever came of it
+  do {  // once more where the mapping faulted: what was decoded is void, whatever came of it
     if (data_.at(d.offset, d.size) == nullptr) {
       if (auto moved = data_.move_to(d.offset, d.size, kDataAhead); !moved) return moved;
     }

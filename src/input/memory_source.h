@@ -48,18 +48,18 @@ struct VirtualRange {
 // What the dump's headers say, beside the memory itself.
 struct DumpInfo {
   std::string path;
-  std::string format;                  // "ELF core", "kdump-compressed"
-  std::uint16_t machine = 0;           // e_machine; 0: only its name is known
-  std::string machine_name;            // as uname -m says it; empty: only its number is known
+  std::string format;         // "ELF core", "kdump-compressed"
+  std::uint16_t machine = 0;  // e_machine; 0: only its name is known
+  std::string machine_name;   // as uname -m says it; empty: only its number is known
   ByteOrder order = ByteOrder::little;
   std::size_t page_size = 4096;
-  Pfn max_pfn = 0;                     // one past the last page frame
-  std::vector<std::byte> notes;        // all ELF notes, each padded to 4 bytes
-  std::string vmcoreinfo;              // text of the VMCOREINFO note, empty: none
-  std::uint32_t cpus = 0;              // NT_PRSTATUS notes
+  Pfn max_pfn = 0;               // one past the last page frame
+  std::vector<std::byte> notes;  // all ELF notes, each padded to 4 bytes
+  std::string vmcoreinfo;        // text of the VMCOREINFO note, empty: none
+  std::uint32_t cpus = 0;        // NT_PRSTATUS notes
   std::vector<VirtualRange> virtual_ranges;
-  unsigned dump_level = 0;             // pages of these classes are gone already
-  bool incomplete = false;             // the input says, or shows, that memory is missing
+  unsigned dump_level = 0;  // pages of these classes are gone already
+  bool incomplete = false;  // the input says, or shows, that memory is missing
   std::vector<std::string> warnings;
 };
 

@@ -32,7 +32,8 @@ bool plausible_block(std::uint32_t size) {
 bool Header::plan(std::uint64_t pages, std::uint64_t note_bytes) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();
   if (note_bytes > kMost * block_size) return false;
-  const std::uint64_t bitmap = ceil_div(ceil_div<std::uint64_t>(pages, 8), std::uint64_t{block_size});
+  const std::uint64_t bitmap =
+      ceil_div(ceil_div<std::uint64_t>(pages, 8), std::uint64_t{block_size});
   const std::uint64_t sub = ceil_div(kSubHeaderBytes + note_bytes, std::uint64_t{block_size});
   if (2 * bitmap > kMost || sub > kMost) return false;
   max_pfn = pages;
@@ -59,7 +60,7 @@ void encode_main(const Header& h, ByteOrder order, std::span<std::byte> into) {
   put32(main_at::kBlockSize, h.block_size);
   put32(main_at::kSubHeaderBlocks, h.sub_header_blocks);
   put32(main_at::kBitmapBlocks, h.bitmap_blocks);
-  put32(main_at::kMaxMapnr32, h.max_pfn);   // obsolete; readers of version 6 use the sub header's
+  put32(main_at::kMaxMapnr32, h.max_pfn);  // obsolete; readers of version 6 use the sub header's
   put32(main_at::kCpus, h.cpus);
 }
 
@@ -94,8 +95,10 @@ Result<MainHeader> decode_main(std::span<const std::byte> bytes) {
   if (!plausible_block(get32(main_at::kBlockSize))) main.order = ByteOrder::big;
   h.block_size = get32(main_at::kBlockSize);
   if (!plausible_block(h.block_size)) {
-    return error("block size of the kdump-compressed header is not a power of two from {} to {} (or "
-                 "the dump is of a 32-bit kernel, which is not read yet)", kMinBlock, kMaxBlock);
+    return error(
+        "block size of the kdump-compressed header is not a power of two from {} to {} (or "
+        "the dump is of a 32-bit kernel, which is not read yet)",
+        kMinBlock, kMaxBlock);
   }
   h.is_private = std::memcmp(bytes.data(), kPrivateSignature.data(), kPrivateSignature.size()) == 0;
   h.version = get32(main_at::kVersion);

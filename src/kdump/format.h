@@ -29,33 +29,33 @@ inline constexpr std::string_view kSignature = "KDUMP   ";
 // that those readers refuse the file and do not take compressed bytes for memory.
 inline constexpr std::string_view kPrivateSignature = "VMSIFT  ";
 inline constexpr std::uint32_t kVersion = 6;
-inline constexpr std::uint32_t kIncomplete = 8;   // status: memory is missing
+inline constexpr std::uint32_t kIncomplete = 8;  // status: memory is missing
 inline constexpr std::size_t kMainHeaderBytes = 464;
 inline constexpr std::size_t kSubHeaderBytes = 104;
 inline constexpr std::size_t kDescriptorBytes = 24;
-inline constexpr std::size_t kUtsFields = 6;      // sysname nodename release version machine domain
+inline constexpr std::size_t kUtsFields = 6;  // sysname nodename release version machine domain
 inline constexpr std::size_t kUtsFieldBytes = 65;
 
 struct Header {
-  bool is_private = false;   // kPrivateSignature
+  bool is_private = false;  // kPrivateSignature
   std::uint32_t version = kVersion;
   std::array<std::string, kUtsFields> utsname;
-  std::uint64_t crash_time = 0;           // seconds since 1970, 0: not known
-  std::uint32_t status = 0;               // codec's header flag | kIncomplete
-  std::uint32_t block_size = 4096;        // bytes of a page and of a block
-  std::uint32_t sub_header_blocks = 1;    // sub header and notes
-  std::uint32_t bitmap_blocks = 0;        // of both bitmaps
+  std::uint64_t crash_time = 0;         // seconds since 1970, 0: not known
+  std::uint32_t status = 0;             // codec's header flag | kIncomplete
+  std::uint32_t block_size = 4096;      // bytes of a page and of a block
+  std::uint32_t sub_header_blocks = 1;  // sub header and notes
+  std::uint32_t bitmap_blocks = 0;      // of both bitmaps
   std::uint32_t cpus = 0;
   std::uint64_t phys_base = 0;
   std::uint32_t dump_level = 0;
   bool split = false;
-  std::uint64_t vmcoreinfo_offset = 0;    // in the file, of the text; 0: none
+  std::uint64_t vmcoreinfo_offset = 0;  // in the file, of the text; 0: none
   std::uint64_t vmcoreinfo_size = 0;
   std::uint64_t notes_offset = 0;
   std::uint64_t notes_size = 0;
   std::uint64_t max_pfn = 0;
 
-  [[nodiscard]] std::uint64_t bitmap_bytes() const {   // of one bitmap
+  [[nodiscard]] std::uint64_t bitmap_bytes() const {  // of one bitmap
     return std::uint64_t{bitmap_blocks} / 2 * block_size;
   }
   [[nodiscard]] std::uint64_t bitmap1_offset() const {
@@ -90,9 +90,9 @@ Result<void> decode_sub(std::span<const std::byte> bytes, std::uint64_t file_siz
                         MainHeader& main);
 
 struct Descriptor {
-  std::uint64_t offset = 0;   // of the page's data in the file; 0: the page was lost
-  std::uint32_t size = 0;     // stored bytes
-  std::uint32_t flags = 0;    // page flag of the codec, 0: raw
+  std::uint64_t offset = 0;  // of the page's data in the file; 0: the page was lost
+  std::uint32_t size = 0;    // stored bytes
+  std::uint32_t flags = 0;   // page flag of the codec, 0: raw
 };
 
 void encode_descriptor(const Descriptor& d, ByteOrder order, std::byte* into);

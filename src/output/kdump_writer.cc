@@ -67,7 +67,8 @@ Result<void> KdumpWriter::write_headers(std::span<const std::byte> notes) {
   std::array<std::byte, kdump::kSubHeaderBytes> sub{};
   kdump::encode_sub(header_, order_, sub);
   if (auto written = file_.write_at(header_.block_size, sub); !written) return written;
-  if (auto written = file_.write_at(header_.block_size + sub.size(), notes); !written) return written;
+  if (auto written = file_.write_at(header_.block_size + sub.size(), notes); !written)
+    return written;
   descriptors_end_ = end_ = header_.descriptors_offset();
   // Readers refuse a file that is shorter than its bitmaps.
   if (::ftruncate(file_.fd(), static_cast<off_t>(end_)) != 0) {
@@ -99,9 +100,11 @@ Result<void> KdumpWriter::begin_pages(std::uint64_t pages, bool share_zero_page)
   const std::uint64_t begin = header_.descriptors_offset();
   const std::uint64_t bytes = pages * kdump::kDescriptorBytes;
   // Taken now, so that a disk that fills up later has room for the descriptors of what it holds.
-  if (bytes != 0 && ::fallocate(file_.fd(), 0, static_cast<off_t>(begin), static_cast<off_t>(bytes)) != 0 &&
+  if (bytes != 0 &&
+      ::fallocate(file_.fd(), 0, static_cast<off_t>(begin), static_cast<off_t>(bytes)) != 0 &&
       (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
-    return system_error(errno, fmt::format("{}: making room for {} page descriptors", path(), pages));
+    return system_error(errno,
+                        fmt::format("{}: making room for {} page descriptors", path(), pages));
   }
   end_ = begin + bytes;
   if (share_zero_page && pages != 0) {
@@ -120,7 +123,7 @@ Result<void> KdumpWriter::put_pages(std::span<const std::byte> data,
   std::array<std::byte, kdump::kDescriptorBytes> raw{};
   std::uint64_t at = end_;
   for (const std::uint32_t size : sizes) {
-    kdump::Descriptor d;   // all zeros: lost
+    kdump::Descriptor d;  // all zeros: lost
     if (size == kStoredZero) {
       d = {zero_page_, header_.block_size, 0};
     } else if (size != kStoredLost) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Writes a kdump-compressed file, born incomplete: the first bytes on disk carry the incomplete flag,
-// bitmaps stand in full before any page, a descriptor is written only after its data, and the flag
-// goes when all of it is on disk. A full disk, a kill or a power cut leaves what was saved until then
-// readable; pages that did not make it have a descriptor of zeros.
+// Writes a kdump-compressed file, born incomplete: the first bytes on disk carry the incomplete
+// flag, bitmaps stand in full before any page, a descriptor is written only after its data, and the
+// flag goes when all of it is on disk. A full disk, a kill or a power cut leaves what was saved
+// until then readable; pages that did not make it have a descriptor of zeros.
 #pragma once
 
 #include "src/base/file.h"
@@ -63,10 +63,10 @@ class KdumpWriter {
   File file_;
   kdump::Header header_;
   ByteOrder order_;
-  std::uint64_t end_ = 0;                  // where the next page data goes
-  std::uint64_t zero_page_ = 0;            // file offset of the shared zero page
-  std::uint64_t descriptors_end_ = 0;      // where the next descriptor goes
-  std::vector<std::byte> descriptors_;     // not written yet
+  std::uint64_t end_ = 0;               // where the next page data goes
+  std::uint64_t zero_page_ = 0;         // file offset of the shared zero page
+  std::uint64_t descriptors_end_ = 0;   // where the next descriptor goes
+  std::vector<std::byte> descriptors_;  // not written yet
 };
 
 }  // namespace vmsift

@@ -49,15 +49,15 @@ void run_pipeline(unsigned threads, std::size_t slots, const Stages& stages) {
         next = (next + 1) % slots;
         return slot;
       });
-  const auto work = tbb::make_filter<std::size_t, std::size_t>(
-      tbb::filter_mode::parallel, [&](std::size_t slot) {
+  const auto work =
+      tbb::make_filter<std::size_t, std::size_t>(tbb::filter_mode::parallel, [&](std::size_t slot) {
         const auto worker = static_cast<unsigned>(tbb::this_task_arena::current_thread_index());
         const StageCall call(start, end, of_worker[worker], of_slot[slot]);
         if (!stopped.load(std::memory_order_relaxed)) stages.work(slot, worker);
         return slot;
       });
-  const auto consume = tbb::make_filter<std::size_t, void>(
-      tbb::filter_mode::serial_in_order, [&](std::size_t slot) {
+  const auto consume =
+      tbb::make_filter<std::size_t, void>(tbb::filter_mode::serial_in_order, [&](std::size_t slot) {
         const StageCall call(start, end, consumer, of_slot[slot]);
         if (!stopped.load(std::memory_order_relaxed) && !stages.consume(slot)) {
           stopped.store(true, std::memory_order_relaxed);

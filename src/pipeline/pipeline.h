@@ -9,8 +9,8 @@
 
 namespace vmsift {
 
-// An item is a slot number below `slots`; its data live in the caller's array. A slot is reused only
-// after it was consumed, so at most `slots` items exist at a time.
+// An item is a slot number below `slots`; its data live in the caller's array. A slot is reused
+// only after it was consumed, so at most `slots` items exist at a time.
 struct Stages {
   // Fills the slot with the next item; false: there is none. Never runs twice at the same time.
   std::function<bool(std::size_t slot)> produce;

@@ -3,8 +3,12 @@
 
 namespace vmsift {
 
-JsonWriter& JsonWriter::begin_object(std::string_view key) { return begin(key, '{'); }
-JsonWriter& JsonWriter::begin_array(std::string_view key) { return begin(key, '['); }
+JsonWriter& JsonWriter::begin_object(std::string_view key) {
+  return begin(key, '{');
+}
+JsonWriter& JsonWriter::begin_array(std::string_view key) {
+  return begin(key, '[');
+}
 
 JsonWriter& JsonWriter::begin(std::string_view key, char bracket) {
   prefix(key);
@@ -51,7 +55,7 @@ std::string json_string(std::string_view text) {
     } else if (c == '\n') {
       out += "\\n";
     } else if (byte < 0x20 || byte >= 0x7f) {
-      out += fmt::format("\\u{:04x}", byte);   // as Latin-1
+      out += fmt::format("\\u{:04x}", byte);  // as Latin-1
     } else {
       out += c;
     }

@@ -53,12 +53,13 @@ std::string levels_table(const LevelsReport& report, const MemorySource& source,
     text += fmt::format("{:2} ", level);
     const unsigned shown = (level & kLevelCachePrivate) != 0 ? level | kLevelCache : level;
     for (const auto& [bit, name] : kLevelBits) {
-      const int width = bit == kLevelCache ? 5 : 4;   // of the head
+      const int width = bit == kLevelCache ? 5 : 4;  // of the head
       text += fmt::format(" {:^{}}", (shown & bit) != 0 ? "x" : ".", width);
     }
     const std::uint64_t pages = report.costs.pages(level | report.least_level);
-    text += fmt::format("  {:10}  {:5.1f}%", pages,
-                        all == 0 ? 0.0 : 100.0 * static_cast<double>(pages) / static_cast<double>(all));
+    text +=
+        fmt::format("  {:10}  {:5.1f}%", pages,
+                    all == 0 ? 0.0 : 100.0 * static_cast<double>(pages) / static_cast<double>(all));
     for (const CodecCost& c : report.costs.codecs) {
       text += fmt::format("  {:>12}", human_bytes(report.dump_bytes(level, c)));
     }
@@ -82,7 +83,8 @@ std::string levels_json(const LevelsReport& report, const MemorySource& source,
         .field("zero_pages", cost.zero_pages)
         .field("lost_pages", cost.lost_pages);
     json.begin_object("compressed_bytes");
-    for (const CodecCost& codec : report.costs.codecs) json.field(codec.codec->name, codec.bytes[c]);
+    for (const CodecCost& codec : report.costs.codecs)
+      json.field(codec.codec->name, codec.bytes[c]);
     json.end_object().end_object();
   }
   json.end_object();

@@ -13,9 +13,9 @@ namespace vmsift {
 
 struct LevelsReport {
   const LevelCosts& costs;
-  std::uint64_t header_bytes;     // headers, notes and bitmaps
+  std::uint64_t header_bytes;  // headers, notes and bitmaps
   std::size_t page_size;
-  unsigned least_level;           // what the input was filtered by already
+  unsigned least_level;  // what the input was filtered by already
 
   // Exactly what the dump file of this level will take.
   [[nodiscard]] std::uint64_t dump_bytes(unsigned level, const CodecCost& codec) const;

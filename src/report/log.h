@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What vmsift says while it works, by the message levels of makedumpfile (--message-level): messages
-// and reports on stdout, errors, warnings and progress on stderr.
+// What vmsift says while it works, by the message levels of makedumpfile (--message-level):
+// messages and reports on stdout, errors, warnings and progress on stderr.
 #pragma once
 
 #include <fmt/format.h>

@@ -7,10 +7,10 @@
 namespace vmsift {
 
 struct MemoryUse {
-  std::uint64_t peak_resident = 0;   // bytes, mapped input included (VmHWM)
-  std::uint64_t anonymous = 0;       // bytes, when asked (RssAnon): what a small machine has to give
+  std::uint64_t peak_resident = 0;  // bytes, mapped input included (VmHWM)
+  std::uint64_t anonymous = 0;      // bytes, when asked (RssAnon): what a small machine has to give
 };
 
-MemoryUse memory_use();   // zeros where /proc does not tell
+MemoryUse memory_use();  // zeros where /proc does not tell
 
 }  // namespace vmsift

@@ -59,7 +59,7 @@ void Progress::show(std::uint64_t done, Clock::time_point now, bool last) {
   } else {
     text += '\n';
   }
-  std::fwrite(text.data(), 1, text.size(), stderr);   // a failure is nothing to stop for
+  std::fwrite(text.data(), 1, text.size(), stderr);  // a failure is nothing to stop for
   std::fflush(stderr);
 }
 

@@ -38,7 +38,7 @@ class Progress {
   std::uint64_t done_ = 0;
   Clock::time_point start_;
   Clock::time_point shown_;
-  std::size_t width_ = 0;   // of the line on the terminal
+  std::size_t width_ = 0;  // of the line on the terminal
 };
 
 }  // namespace vmsift

@@ -26,8 +26,7 @@ std::string report_table(const RunReport& report) {
     for (const PageClass c : classes) n += dropped.contains(c) ? count(counts, c) : 0;
     return n;
   };
-  const std::uint64_t zero =
-      (report.dump_level & kLevelZero) != 0 ? report.copied.zero_pages : 0;
+  const std::uint64_t zero = (report.dump_level & kLevelZero) != 0 ? report.copied.zero_pages : 0;
   const std::uint64_t cache = excluded({PageClass::cache});
   const std::uint64_t cache_private = excluded({PageClass::cache_private});
   const std::uint64_t user = excluded({PageClass::user, PageClass::hugetlb});
@@ -35,7 +34,8 @@ std::string report_table(const RunReport& report) {
   const std::uint64_t hwpoison = excluded({PageClass::hwpoison});
   const std::uint64_t offline = excluded({PageClass::offline});
   const std::uint64_t absent = count(counts, PageClass::absent);
-  const std::uint64_t all = zero + cache + cache_private + user + free + hwpoison + offline + absent;
+  const std::uint64_t all =
+      zero + cache + cache_private + user + free + hwpoison + offline + absent;
   const std::uint64_t hole = count(counts, PageClass::hole);
   const std::uint64_t original = total_pages(counts) - hole;
   const std::uint64_t remaining = original - all;

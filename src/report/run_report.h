@@ -25,9 +25,9 @@ struct RunReport {
   unsigned threads = 1;
   ClassifyTotals classified;
   CopyResult copied;
-  std::uint64_t dump_bytes = 0;       // size of the dump file
+  std::uint64_t dump_bytes = 0;  // size of the dump file
   bool complete = false;
-  MemoryUse memory;                   // with all buffers still held
+  MemoryUse memory;  // with all buffers still held
   std::vector<std::pair<std::string_view, double>> stage_seconds;
 };
 

@@ -4,18 +4,20 @@
 //
 //   kdump_compare [--readable FILE] DUMP SOURCE
 //
-// SOURCE is the ELF core that DUMP was made from (parsed here, not by libkdumpfile, so that one reader's
-// mistake cannot hide the other's) or a second kdump-compressed file (then both must hold the same pages).
-// As many page frames are asked for as SOURCE or DUMP know; of those that neither side says it has only the
-// borders of each MiB, since libkdumpfile takes 8 us to say no and a hole can be 1000 times the RAM.
+// SOURCE is the ELF core that DUMP was made from (parsed here, not by libkdumpfile, so that one
+// reader's mistake cannot hide the other's) or a second kdump-compressed file (then both must hold
+// the same pages). As many page frames are asked for as SOURCE or DUMP know; of those that neither
+// side says it has only the borders of each MiB, since libkdumpfile takes 8 us to say no and a hole
+// can be 1000 times the RAM.
 //
-// It prints one line "pages=A zero=B excluded=C differ=D errors=E unsourced=F", and on stderr a line for each of
-// the first page frames that are wrong:
+// It prints one line "pages=A zero=B excluded=C differ=D errors=E unsourced=F", and on stderr a
+// line for each of the first page frames that are wrong:
 //   differ     both sides have the page and the bytes are not the same
 //   errors     libkdumpfile fails on the page with anything but its no-data error
 //   unsourced  DUMP has a page that SOURCE has not (against a dump: or the other way round)
-// --readable writes a bitmap (bit i, least significant first, = libkdumpfile returned page frame i), which the
-// tests compare with the dump's own bitmap. Exit: 0 nothing wrong, 1 something wrong, 2 could not run.
+// --readable writes a bitmap (bit i, least significant first, = libkdumpfile returned page frame
+// i), which the tests compare with the dump's own bitmap. Exit: 0 nothing wrong, 1 something wrong,
+// 2 could not run.
 //
 // Built by the project as target kdump_compare; by hand:
 //   c++ -std=c++20 -O2 kdump_compare.cc -o kdump_compare $(pkg-config --cflags --libs libkdumpfile)
@@ -55,7 +57,9 @@ void set(std::vector<unsigned char>& bits, uint64_t i) {
   bits[i / 8] = static_cast<unsigned char>(bits[i / 8] | 1u << (i % 8));
 }
 
-bool test(const std::vector<unsigned char>& bits, uint64_t i) { return (bits[i / 8] >> (i % 8) & 1) != 0; }
+bool test(const std::vector<unsigned char>& bits, uint64_t i) {
+  return (bits[i / 8] >> (i % 8) & 1) != 0;
+}
 
 // A dump behind libkdumpfile.
 class Dump {
@@ -125,25 +129,31 @@ class ElfCore {
 
   uint64_t pfns() const {
     uint64_t end = 0;
-    for (const Elf64_Phdr& p : loads_) end = std::max(end, (p.p_paddr + p.p_memsz + kPage - 1) / kPage);
+    for (const Elf64_Phdr& p : loads_)
+      end = std::max(end, (p.p_paddr + p.p_memsz + kPage - 1) / kPage);
     return end;
   }
 
   std::vector<unsigned char> pagemap(uint64_t pfns) const {
     std::vector<unsigned char> bits((pfns + 7) / 8);
     for (const Elf64_Phdr& p : loads_)
-      for (uint64_t pfn = p.p_paddr / kPage; pfn < pfns && pfn * kPage < p.p_paddr + p.p_memsz; ++pfn) set(bits, pfn);
+      for (uint64_t pfn = p.p_paddr / kPage; pfn < pfns && pfn * kPage < p.p_paddr + p.p_memsz;
+           ++pfn)
+        set(bits, pfn);
     return bits;
   }
 
-  // Bytes of the page that no segment holds read as zero (a segment may begin or end inside a page).
+  // Bytes of the page that no segment holds read as zero (a segment may begin or end inside a
+  // page).
   Got read(uint64_t pfn, unsigned char* out) const {
     const uint64_t start = pfn * kPage;
     bool any = false;
     std::memset(out, 0, kPage);
-    // From the last segment that starts before the page's end, back to where none reaches into the page any more.
+    // From the last segment that starts before the page's end, back to where none reaches into the
+    // page any more.
     const auto after = [](uint64_t end, const Elf64_Phdr& p) { return end <= p.p_paddr; };
-    auto i = static_cast<size_t>(std::upper_bound(loads_.begin(), loads_.end(), start + kPage, after) - loads_.begin());
+    auto i = static_cast<size_t>(
+        std::upper_bound(loads_.begin(), loads_.end(), start + kPage, after) - loads_.begin());
     while (i > 0 && reach_[i - 1] > start) {
       const Elf64_Phdr& p = loads_[--i];
       const uint64_t from = std::max(start, p.p_paddr);
@@ -160,7 +170,8 @@ class ElfCore {
  private:
   template <class T>
   T at(uint64_t offset, const char* path) const {
-    if (offset > size_ || sizeof(T) > size_ - offset) die(std::string(path) + ": truncated ELF headers");
+    if (offset > size_ || sizeof(T) > size_ - offset)
+      die(std::string(path) + ": truncated ELF headers");
     T value;
     std::memcpy(&value, base_ + offset, sizeof(T));
     return value;
@@ -177,15 +188,16 @@ class ElfCore {
       const auto p = at<Elf64_Phdr>(head.e_phoff + i * sizeof(Elf64_Phdr), path);
       if (p.p_type == PT_LOAD && p.p_paddr != UINT64_MAX) loads_.push_back(p);
     }
-    std::stable_sort(loads_.begin(), loads_.end(), [](const auto& a, const auto& b) { return a.p_paddr < b.p_paddr; });
+    std::stable_sort(loads_.begin(), loads_.end(),
+                     [](const auto& a, const auto& b) { return a.p_paddr < b.p_paddr; });
     for (const Elf64_Phdr& p : loads_)
       reach_.push_back(std::max(reach_.empty() ? 0 : reach_.back(), p.p_paddr + p.p_filesz));
   }
 
   const unsigned char* base_ = nullptr;
   size_t size_ = 0;
-  std::vector<Elf64_Phdr> loads_;   // by p_paddr
-  std::vector<uint64_t> reach_;     // the highest end among loads_[0..i]
+  std::vector<Elf64_Phdr> loads_;  // by p_paddr
+  std::vector<uint64_t> reach_;    // the highest end among loads_[0..i]
 };
 
 struct Counts {
@@ -196,7 +208,8 @@ struct Counts {
 std::string first_difference(const unsigned char* a, const unsigned char* b) {
   const auto at = std::mismatch(a, a + kPage, b).first - a;
   char text[80];
-  std::snprintf(text, sizeof text, "differs from byte %td on: %02x, source has %02x", at, a[at], b[at]);
+  std::snprintf(text, sizeof text, "differs from byte %td on: %02x, source has %02x", at, a[at],
+                b[at]);
   return text;
 }
 
@@ -206,7 +219,8 @@ bool is_zero(const unsigned char* page) {
 
 // `both_ways`: a page that only the source has is wrong too (two dumps of the same pages).
 template <class Source>
-Counts compare(Dump& dump, Source& source, uint64_t pfns, bool both_ways, std::vector<unsigned char>& readable) {
+Counts compare(Dump& dump, Source& source, uint64_t pfns, bool both_ways,
+               std::vector<unsigned char>& readable) {
   std::vector<unsigned char> a(kPage), b(kPage);
   Counts n;
   unsigned shown = 0;
@@ -244,7 +258,8 @@ bool is_elf(const char* path) {
   char magic[SELFMAG] = {};
   std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path, "rb"), std::fclose);
   if (!file) die(std::string("cannot open ") + path);
-  return std::fread(magic, 1, SELFMAG, file.get()) == SELFMAG && std::memcmp(magic, ELFMAG, SELFMAG) == 0;
+  return std::fread(magic, 1, SELFMAG, file.get()) == SELFMAG &&
+         std::memcmp(magic, ELFMAG, SELFMAG) == 0;
 }
 
 void write_file(const char* path, const std::vector<unsigned char>& bytes) {
@@ -292,8 +307,8 @@ int main(int argc, char** argv) {
     Dump source(o.files[1]);
     n = run(o, source, true);
   }
-  std::printf("pages=%" PRIu64 " zero=%" PRIu64 " excluded=%" PRIu64 " differ=%" PRIu64 " errors=%" PRIu64
-              " unsourced=%" PRIu64 "\n",
+  std::printf("pages=%" PRIu64 " zero=%" PRIu64 " excluded=%" PRIu64 " differ=%" PRIu64
+              " errors=%" PRIu64 " unsourced=%" PRIu64 "\n",
               n.pages, n.zero, n.excluded, n.differ, n.errors, n.unsourced);
   return n.wrong() ? 1 : 0;
 }

@@ -115,7 +115,8 @@ TEST_P(PageTableWalk, StopsAtAnAbsentEntryOrTableOfAnyLevel) {
       }
       // All set but the present bit: swapped out, or never there.
       if (!unreadable) tables.set(entry(table, broken), ~kPresent);
-      EXPECT_FALSE(tables.walk(address(GetParam().levels))) << "level " << broken << " unreadable " << unreadable;
+      EXPECT_FALSE(tables.walk(address(GetParam().levels)))
+          << "level " << broken << " unreadable " << unreadable;
     }
   }
 }

@@ -93,7 +93,8 @@ TEST_F(KernelModelTest, WhatACertainKernelNeedNotHaveIsNotMissed) {
 TEST_F(KernelModelTest, TablesThatContradictTheNote) {
   kernel.map(*Vmcoreinfo(kernel.note.text()).symbol("_stext"), {0x600000}, 21);
   const KernelModel model = kernel.model();
-  EXPECT_FALSE(model.memory_map()) << "struct pages found through stale facts are not to be believed";
+  EXPECT_FALSE(model.memory_map())
+      << "struct pages found through stale facts are not to be believed";
   ASSERT_EQ(model.downgrades().size(), 1U);
   EXPECT_NE(model.downgrades()[0].reason.find("_stext"), std::string::npos);
 }

@@ -349,7 +349,7 @@ TEST_P(CodecTest, HoldsNoMoreMemoryThanItSays) {
       return info.uordblks + info.hblkhd;
     };
     Bytes out(page_size + codec().slack(page_size));
-    codec().encoder(page_size).reset();   // what a library sets up once is no part of an encoder
+    codec().encoder(page_size).reset();  // what a library sets up once is no part of an encoder
     const std::size_t before = held();
     const auto encoder = codec().encoder(page_size);
     for (const auto& pattern : all) {
