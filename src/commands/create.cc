@@ -58,6 +58,7 @@ Result<int> CreateRun::run() {
     log_.error(input_.mismatch);
     return kExitMismatch;
   }
+  if (auto checked = check_json(options_); !checked) return checked.take_error();
   clock_.finished("open");
   if (!options_.dry_run) {
     if (auto created = create_output(); !created) return created.take_error();
@@ -215,8 +216,7 @@ int CreateRun::conclude(std::optional<Error> failure) {
   if (log_.shows(Log::kReport)) log_.report(report_table(report_));
   if (auto written = write_json(options_, report_json(report_, *input_.source, *input_.model));
       !written) {
-    log_.error(written.message());
-    return kExitFailed;
+    log_.warning("{}", written.message());  // of no weight beside the dump
   }
   if (!report_.complete) {
     log_.error(

@@ -24,7 +24,25 @@ Result<void> write_all(const File& file, std::string_view text) {
   return {};
 }
 
+Result<File> open_file(const Options& options) {
+  auto file = File::open(*options.json, O_WRONLY | O_CREAT, 0644);
+  if (!file) return file.take_error().context("--stats");
+  for (const std::string* other : {&options.vmcore, &options.dumpfile, &options.vmcoreinfo_file}) {
+    if (!other->empty() && same_file(*file, *other)) {
+      return error("--stats: {} is the same file as {}", *options.json, *other);
+    }
+  }
+  return file;
+}
+
 }  // namespace
+
+Result<void> check_json(const Options& options) {
+  if (!options.json || options.json->empty()) return {};
+  auto file = open_file(options);
+  if (!file) return file.take_error();
+  return {};
+}
 
 Result<void> write_json(const Options& options, const std::string& text) {
   if (!options.json) return {};
@@ -34,13 +52,8 @@ Result<void> write_json(const Options& options, const std::string& text) {
     }
     return {};
   }
-  auto file = File::open(*options.json, O_WRONLY | O_CREAT, 0644);
-  if (!file) return file.take_error().context("--stats");
-  for (const std::string* other : {&options.vmcore, &options.dumpfile, &options.vmcoreinfo_file}) {
-    if (!other->empty() && same_file(*file, *other)) {
-      return error("--stats: {} is the same file as {}", *options.json, *other);
-    }
-  }
+  auto file = open_file(options);
+  if (!file) return file.take_error();
   if (::ftruncate(file->fd(), 0) != 0 && errno != EINVAL) {  // EINVAL: a pipe or a terminal
     return system_error(errno, *options.json).context("--stats");
   }
