@@ -245,7 +245,7 @@ void PageLayout::detect_compound(const Vmcoreinfo& note) {
   const auto order = note.offset("page.compound_order");
   const auto folio_order = note.offset("folio._folio_order");
   if (order) {
-    // 16 bits wide until 4.15, 8 bits since (4ca6b1c7d7ff); the destructor beside it shows which.
+    // Wider than a byte until 4.15; the destructor in front of it shows how wide.
     const auto dtor = note.offset("page.compound_dtor");
     order_place = dtor && *order == *dtor + 2 ? OrderPlace::half_at : OrderPlace::byte_at;
     order_offset = *order;
