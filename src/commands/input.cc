@@ -138,7 +138,7 @@ Result<Input> open_input(const Options& options, const Log& log) {
   Vmcoreinfo note(text);
   if (const auto bytes = note.decimal("PAGESIZE")) {
     if (auto set = input.source->set_page_size(static_cast<std::size_t>(*bytes)); !set) {
-      return set.take_error();
+      log.warning("PAGESIZE={} of the note is passed over: {}", *bytes, set.message());
     }
   }
   if (note.empty() && options.dump_level > 1) {

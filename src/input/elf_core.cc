@@ -16,8 +16,9 @@ namespace {
 // "unknown" looks like.
 constexpr std::uint64_t kNoPhysicalAddress = std::numeric_limits<std::uint64_t>::max();
 
-// The widest physical address of any architecture, so that sums cannot wrap.
-constexpr std::uint64_t kMaxPhysicalAddress = std::uint64_t{1} << 60;
+// Physical addresses end at 56 bits on every architecture (riscv64 has the most). One stray segment
+// beyond must not make a dump that no format can describe.
+constexpr std::uint64_t kMaxPhysicalAddress = std::uint64_t{1} << 56;
 
 // Beyond any file. Larger p_offsets are taken for this one, so that sums with sizes cannot wrap.
 constexpr std::uint64_t kBeyondFiles = std::uint64_t{1} << 62;
@@ -96,11 +97,12 @@ Result<void> ElfCore::load() {
 void ElfCore::add_segments(const ElfHeaders& headers) {
   std::vector<Extent> memory;
   std::vector<Extent> data;
+  std::vector<Extent> cut_off;
   std::uint64_t missing = 0;
   for (const ElfSegment& s : headers.loads) {
     const std::uint64_t size = std::max(s.memsz, s.filesz);
     if (s.paddr == kNoPhysicalAddress || size == 0) continue;
-    if (s.paddr >= kMaxPhysicalAddress || size >= kMaxPhysicalAddress) {
+    if (s.paddr >= kMaxPhysicalAddress || size > kMaxPhysicalAddress - s.paddr) {
       info_.warnings.push_back(fmt::format(
           "PT_LOAD with impossible p_paddr {:#x} or size {:#x} left out", s.paddr, size));
       continue;
@@ -109,10 +111,14 @@ void ElfCore::add_segments(const ElfHeaders& headers) {
         s.offset > file_size_ ? 0 : std::min(s.filesz, file_size_ - s.offset);
     missing += s.filesz - in_file;
     memory.push_back({{s.paddr}, {s.paddr + size}, 0});
-    // What a truncated file lacks stays listed: those pages are lost, not left out on purpose.
-    data.push_back({{s.paddr}, {s.paddr + s.filesz}, std::min(s.offset, kBeyondFiles)});
+    const std::uint64_t offset = std::min(s.offset, kBeyondFiles);
+    data.push_back({{s.paddr}, {s.paddr + in_file}, offset});
+    cut_off.push_back({{s.paddr + in_file}, {s.paddr + s.filesz}, offset + in_file});
     info_.virtual_ranges.push_back({{s.vaddr}, {s.paddr}, size});
   }
+  // What a truncated file lacks stays listed, behind what it has: those pages are lost and not left
+  // out on purpose.
+  data.insert(data.end(), cut_off.begin(), cut_off.end());
   memory_ = ExtentMap::from_overlapping(std::move(memory));
   data_ = ExtentMap::from_overlapping(std::move(data));
   if (missing != 0) {

@@ -74,8 +74,8 @@ class MemorySource {
   virtual Result<void> set_page_size(std::size_t bytes) = 0;
 
   // Sets bit i of `exists` when page window.begin + i is memory of the machine, and of `stored`
-  // when the dump also has at least one byte of it. Both spans are cleared first and hold at least
-  // window.size() bits.
+  // when the dump also has at least one byte of it. window.begin is a multiple of 8. Both spans are
+  // cleared first and hold at least window.size() bits; bits beyond the window mean nothing.
   virtual Result<void> presence(PfnRange window, BitSpan exists, BitSpan stored) const = 0;
 
   // The first page frame at or after `from` in an aligned window of `granule` page frames that has

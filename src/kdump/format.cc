@@ -136,10 +136,12 @@ Result<void> decode_sub(std::span<const std::byte> bytes, std::uint64_t file_siz
     return offset <= file_size && size <= file_size - offset;
   };
   if (h.split) return error("one member of a split dump, which is not read yet");
+  if (h.sub_header_blocks == 0) return error("no room for the sub header");
   if (h.bitmap_blocks % 2 != 0 || h.descriptors_offset() > file_size) {
     return error("truncated: the bitmaps end at {:#x}, the file at {:#x}", h.descriptors_offset(),
                  file_size);
   }
+  if (h.max_pfn > kMaxPfn) return error("{} page frames, at most {} are read", h.max_pfn, kMaxPfn);
   if (h.max_pfn == 0 || ceil_div<std::uint64_t>(h.max_pfn, 8) > h.bitmap_bytes()) {
     return error("{} page frames do not fit in bitmaps of {} bytes", h.max_pfn, h.bitmap_bytes());
   }

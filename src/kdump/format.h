@@ -30,6 +30,7 @@ inline constexpr std::string_view kSignature = "KDUMP   ";
 inline constexpr std::string_view kPrivateSignature = "VMSIFT  ";
 inline constexpr std::uint32_t kVersion = 6;
 inline constexpr std::uint32_t kIncomplete = 8;  // status: memory is missing
+inline constexpr Pfn kMaxPfn = Pfn{1} << 40;     // 52-bit addresses, pages of 4 KiB
 inline constexpr std::size_t kMainHeaderBytes = 464;
 inline constexpr std::size_t kSubHeaderBytes = 104;
 inline constexpr std::size_t kDescriptorBytes = 24;

@@ -55,13 +55,5 @@ TEST_F(LevelsTest, SaysWhenPagesAreLost) {
   EXPECT_NE(done.err.find("3 pages could not be read"), std::string::npos) << done.err;
 }
 
-TEST_F(LevelsTest, MachinesTooLargeForTheFormatAreToldAtOnce) {
-  test::ElfBuilder elf;
-  elf.part({.paddr = 0, .data = {}, .memsz = std::uint64_t{1} << 59});
-  test::write_file(core(), elf.build());
-  EXPECT_NE(run({"--levels", core()}).error.find("more than the dump format can describe"),
-            std::string::npos);
-}
-
 }  // namespace
 }  // namespace vmsift
