@@ -46,7 +46,6 @@ class CreateRun {
   std::optional<KdumpWriter> writer_;  // none in a dry run
   bool saved_pages_ = false;           // from then on a failure leaves an incomplete dump
   // State of the window sources.
-  Pfn next_window_ = 0;
   std::vector<std::byte> kept_;
   std::unique_ptr<WindowScanner> scanner_;
   std::unique_ptr<WindowResult> scanned_;
@@ -131,13 +130,10 @@ Result<void> CreateRun::classify() {
 // The bitmap that the first stage wrote into the dump is the list of what to copy.
 NextWindow CreateRun::windows_from_dump() {
   kept_.resize(kWindowBytes);
-  return [this]() -> Result<std::optional<KeptWindow>> {
-    const Pfn first = input_.source->next_window(next_window_, kWindowPages);
-    if (first >= input_.source->info().max_pfn) return std::optional<KeptWindow>();
-    next_window_ = first + kWindowPages;
+  return each_window(*input_.source, kWindowPages, [this](Pfn first) -> Result<KeptWindow> {
     if (auto read = writer_->read_kept(first, kept_); !read) return read.take_error();
-    return std::optional(KeptWindow{first, kept_, {}});
-  };
+    return KeptWindow{first, kept_, {}};
+  });
 }
 
 // A dry run has no dump to read it from and classifies once more.
@@ -145,13 +141,10 @@ NextWindow CreateRun::windows_by_scanning() {
   scanner_ = std::make_unique<WindowScanner>(*input_.model, *input_.source,
                                              dropped_classes(report_.dump_level));
   scanned_ = std::make_unique<WindowResult>();
-  return [this]() -> Result<std::optional<KeptWindow>> {
-    const Pfn first = input_.source->next_window(next_window_, kWindowPages);
-    if (first >= input_.source->info().max_pfn) return std::optional<KeptWindow>();
-    next_window_ = first + kWindowPages;
+  return each_window(*input_.source, kWindowPages, [this](Pfn first) -> Result<KeptWindow> {
     if (auto done = scanner_->scan(first, *scanned_); !done) return done.take_error();
-    return std::optional(KeptWindow{first, scanned_->kept, {}});
-  };
+    return KeptWindow{first, scanned_->kept, {}};
+  });
 }
 
 Result<void> CreateRun::copy() {

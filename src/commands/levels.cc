@@ -37,15 +37,11 @@ Result<int> run_levels(const Options& options, const Log& log) {
   // Nothing is left out but what must not be read: every level is made of what is seen here.
   WindowScanner scanner(*input->model, source, dropped_classes(0));
   const auto window = std::make_unique<WindowResult>();
-  Pfn next = 0;
   Progress progress(log, "Measuring pages", dump.max_pfn, dump.page_size);
-  const auto windows = [&]() -> Result<std::optional<KeptWindow>> {
-    const Pfn first = source.next_window(next, kWindowPages);
-    if (first >= dump.max_pfn) return std::optional<KeptWindow>();
-    next = first + kWindowPages;
+  const auto windows = each_window(source, kWindowPages, [&](Pfn first) -> Result<KeptWindow> {
     if (auto done = scanner.scan(first, *window); !done) return done.take_error();
-    return std::optional(KeptWindow{first, window->kept, window->classes});
-  };
+    return KeptWindow{first, window->kept, window->classes};
+  });
   const auto codecs = codecs_to_measure(options);
   const unsigned threads = options.threads != 0 ? options.threads : usable_cpus();
   auto costs =

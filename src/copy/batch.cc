@@ -7,6 +7,19 @@
 
 namespace vmsift {
 
+NextWindow each_window(const MemorySource& source, std::uint64_t granule,
+                       std::function<Result<KeptWindow>(Pfn first)> kept) {
+  return [&source, granule, kept = std::move(kept),
+          next = Pfn{0}]() mutable -> Result<std::optional<KeptWindow>> {
+    const Pfn first = source.next_window(next, granule);
+    if (first >= source.info().max_pfn) return std::optional<KeptWindow>();
+    next = first + granule;
+    auto window = kept(first);
+    if (!window) return window.take_error();
+    return std::optional(*window);
+  };
+}
+
 BatchCutter::BatchCutter(NextWindow next_window, std::size_t page_size)
     : next_window_(std::move(next_window)),
       batch_pages_(std::clamp<std::size_t>(kMaxBatchBytes / page_size, 1, kMaxBatchPages)) {}

@@ -46,6 +46,11 @@ struct KeptWindow {
 // The next window with memory, nullopt at the end.
 using NextWindow = std::function<Result<std::optional<KeptWindow>>()>;
 
+// Every window of `granule` page frames that has memory, in order; `kept` tells the pages of the
+// one that begins at `first`. `source` must outlive the result.
+NextWindow each_window(const MemorySource& source, std::uint64_t granule,
+                       std::function<Result<KeptWindow>(Pfn first)> kept);
+
 class BatchCutter {
  public:
   BatchCutter(NextWindow next_window, std::size_t page_size);
