@@ -48,6 +48,11 @@ struct Codec {
   std::unique_ptr<Decoder> (*decoder)();  // nullptr: out of memory, or stored pages only
 };
 
+// Whether vmsift alone reads pages of this codec: flags from bit 16 up are not the kdump format's.
+constexpr bool is_private(const Codec& codec) {
+  return codec.header_flag >= std::uint32_t{1} << 16;
+}
+
 // All codecs, "none" first.
 std::span<const Codec* const> all_codecs();
 const Codec* find_codec_by_name(std::string_view name);         // nullptr: no such codec

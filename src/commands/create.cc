@@ -79,13 +79,13 @@ Result<void> CreateRun::open() {
   const DumpInfo& dump = input_.source->info();
   report_.dumpfile = options_.dumpfile;
   report_.codec = options_.codec->name;
-  report_.threads = options_.threads != 0 ? options_.threads : usable_cpus();
+  report_.threads = thread_count(options_.threads);
   report_.dump_level = options_.dump_level | dump.dump_level;
   if (report_.dump_level != options_.dump_level) {
     log_.common("dump_level is changed to {}, because {} was created by dump_level({}).",
                 report_.dump_level, dump.path, dump.dump_level);
   }
-  if (options_.codec->header_flag >= 1U << 16) {
+  if (is_private(*options_.codec)) {
     log_.warning(
         "pages compressed with {} are read by vmsift alone; `vmsift -z {} DUMP` makes a dump for "
         "every reader",
@@ -95,7 +95,7 @@ Result<void> CreateRun::open() {
   if (!header) return header.take_error();
   header_ = std::move(*header);
   header_.status = options_.codec->header_flag;
-  header_.is_private = options_.codec->header_flag >= 1U << 16;
+  header_.is_private = is_private(*options_.codec);
   return {};
 }
 

@@ -79,10 +79,8 @@ void report(const Input& input, const Options& options, const Log& log) {
   for (const auto& [key, value] : model.note().entries()) log.debug("  {}={}", key, value);
 }
 
-using Utsname = std::array<std::string, kdump::kUtsFields>;
-
-// struct new_utsname: six strings of 65 bytes behind uts_namespace.name (an int before 5.11).
-std::optional<Utsname> utsname_in_memory(const Input& input) {
+// Behind uts_namespace.name (an int before 5.11).
+std::optional<kdump::Utsname> utsname_in_memory(const Input& input) {
   const KernelModel& model = *input.model;
   const auto symbol = model.note().symbol("init_uts_ns");
   if (!symbol || !model.can_translate()) return std::nullopt;
@@ -91,12 +89,7 @@ std::optional<Utsname> utsname_in_memory(const Input& input) {
   if (!memory.read(*symbol + model.note().offset("uts_namespace.name").value_or(4), raw)) {
     return std::nullopt;
   }
-  Utsname fields;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    const auto* text = reinterpret_cast<const char*>(&raw[i * kdump::kUtsFieldBytes]);
-    fields[i].assign(text, strnlen(text, kdump::kUtsFieldBytes));
-  }
-  return fields;
+  return kdump::decode_utsname(raw);
 }
 
 void set_utsname(const Input& input, kdump::Header& header) {

@@ -43,7 +43,7 @@ Result<int> run_levels(const Options& options, const Log& log) {
     return KeptWindow{first, window->kept, window->classes};
   });
   const auto codecs = codecs_to_measure(options);
-  const unsigned threads = options.threads != 0 ? options.threads : usable_cpus();
+  const unsigned threads = thread_count(options.threads);
   auto costs =
       measure_levels(source, windows, codecs, threads, [&](Pfn upto) { progress.update(upto); });
   if (!costs) return costs.take_error();

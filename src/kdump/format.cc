@@ -29,6 +29,15 @@ bool plausible_block(std::uint32_t size) {
 
 }  // namespace
 
+Utsname decode_utsname(std::span<const std::byte, kUtsFields * kUtsFieldBytes> bytes) {
+  Utsname fields;
+  for (std::size_t i = 0; i < kUtsFields; ++i) {
+    const auto* text = reinterpret_cast<const char*>(&bytes[i * kUtsFieldBytes]);
+    fields[i].assign(text, strnlen(text, kUtsFieldBytes));
+  }
+  return fields;
+}
+
 bool Header::plan(std::uint64_t pages, std::uint64_t note_bytes) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();
   if (note_bytes > kMost * block_size) return false;
@@ -102,11 +111,7 @@ Result<MainHeader> decode_main(std::span<const std::byte> bytes) {
   }
   h.is_private = std::memcmp(bytes.data(), kPrivateSignature.data(), kPrivateSignature.size()) == 0;
   h.version = get32(main_at::kVersion);
-  for (std::size_t i = 0; i < kUtsFields; ++i) {
-    const auto* field =
-        reinterpret_cast<const char*>(&bytes[main_at::kUtsname + i * kUtsFieldBytes]);
-    h.utsname[i].assign(field, strnlen(field, kUtsFieldBytes));
-  }
+  h.utsname = decode_utsname(bytes.subspan<main_at::kUtsname, kUtsFields * kUtsFieldBytes>());
   h.crash_time = load<std::uint64_t>(&bytes[main_at::kSeconds], main.order);
   h.status = get32(main_at::kStatus);
   h.sub_header_blocks = get32(main_at::kSubHeaderBlocks);

@@ -37,10 +37,15 @@ inline constexpr std::size_t kDescriptorBytes = 24;
 inline constexpr std::size_t kUtsFields = 6;  // sysname nodename release version machine domain
 inline constexpr std::size_t kUtsFieldBytes = 65;
 
+using Utsname = std::array<std::string, kUtsFields>;
+
+// struct new_utsname, as kernels and headers hold it: kUtsFields strings of kUtsFieldBytes each.
+Utsname decode_utsname(std::span<const std::byte, kUtsFields * kUtsFieldBytes> bytes);
+
 struct Header {
   bool is_private = false;  // kPrivateSignature
   std::uint32_t version = kVersion;
-  std::array<std::string, kUtsFields> utsname;
+  Utsname utsname;
   std::uint64_t crash_time = 0;         // seconds since 1970, 0: not known
   std::uint32_t status = 0;             // codec's header flag | kIncomplete
   std::uint32_t block_size = 4096;      // bytes of a page and of a block

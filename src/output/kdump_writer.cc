@@ -30,7 +30,7 @@ Result<KdumpWriter> KdumpWriter::create(const std::string& path, bool overwrite,
   const int flags = O_RDWR | O_CREAT | (overwrite ? O_TRUNC : O_EXCL);
   auto file = File::open(path, flags, S_IRUSR | S_IWUSR);
   if (!file) {
-    const bool exists = !overwrite && errno == EEXIST;
+    const bool exists = !overwrite && ::access(path.c_str(), F_OK) == 0;
     return error("cannot create the dump file {}{}", file.message(),
                  exists ? " (-f overwrites it)" : "");
   }

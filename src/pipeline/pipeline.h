@@ -26,4 +26,9 @@ void run_pipeline(unsigned threads, std::size_t slots, const Stages& stages);
 // CPUs that this process may run on.
 unsigned usable_cpus();
 
+// What --num-threads N means: 0 is every usable CPU.
+inline unsigned thread_count(unsigned asked) {
+  return asked != 0 ? asked : usable_cpus();
+}
+
 }  // namespace vmsift
