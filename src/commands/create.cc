@@ -124,6 +124,7 @@ Result<void> CreateRun::classify() {
                     });
   if (!totals) return totals.take_error();
   report_.classified = *totals;
+  report_.memory = memory_use();  // until there are buffers to count
   return {};
 }
 
