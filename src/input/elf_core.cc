@@ -47,8 +47,7 @@ class ElfCoreReader : public PageReader {
 
 class ElfCore : public MemorySource {
  public:
-  ElfCore(File file, std::uint64_t file_size, ReadMode mode)
-      : file_(std::move(file)), file_size_(file_size), mode_(mode) {}
+  ElfCore(std::unique_ptr<ByteStore> file, ReadMode mode) : file_(std::move(file)), mode_(mode) {}
 
   Result<void> load();
 
@@ -66,8 +65,7 @@ class ElfCore : public MemorySource {
   void add_segments(const ElfHeaders& headers);
   void mark(const ExtentMap& map, PfnRange window, BitSpan bits) const;
 
-  File file_;
-  std::uint64_t file_size_;
+  std::unique_ptr<ByteStore> file_;
   ReadMode mode_;
   DumpInfo info_;
   ExtentMap memory_;  // what the headers describe
@@ -75,11 +73,11 @@ class ElfCore : public MemorySource {
 };
 
 Result<void> ElfCore::load() {
-  auto headers = read_elf_headers(file_, file_size_);
+  auto headers = read_elf_headers(*file_);
   if (!headers) return headers.take_error();
-  auto notes = read_elf_notes(file_, file_size_, *headers);
+  auto notes = read_elf_notes(*file_, *headers);
   if (!notes) return notes.take_error();
-  info_.path = file_.path();
+  info_.path = file_->path();
   info_.format = "ELF core";
   info_.machine = headers->machine;
   info_.order = headers->order;
@@ -87,6 +85,8 @@ Result<void> ElfCore::load() {
   info_.vmcoreinfo = std::move(notes->vmcoreinfo);
   info_.cpus = notes->cpus;
   info_.warnings = std::move(notes->warnings);
+  for (std::string& w : file_->warnings()) info_.warnings.push_back(std::move(w));
+  info_.incomplete = file_->truncated();
   add_segments(*headers);
   if (memory_.extents().empty()) {
     return error("{}: no PT_LOAD with a physical address, nothing to save", info_.path);
@@ -98,6 +98,7 @@ void ElfCore::add_segments(const ElfHeaders& headers) {
   std::vector<Extent> memory;
   std::vector<Extent> data;
   std::vector<Extent> cut_off;
+  const std::uint64_t file_size = file_->size();
   std::uint64_t missing = 0;
   for (const ElfSegment& s : headers.loads) {
     const std::uint64_t size = std::max(s.memsz, s.filesz);
@@ -108,7 +109,7 @@ void ElfCore::add_segments(const ElfHeaders& headers) {
       continue;
     }
     const std::uint64_t in_file =
-        s.offset > file_size_ ? 0 : std::min(s.filesz, file_size_ - s.offset);
+        s.offset > file_size ? 0 : std::min(s.filesz, file_size - s.offset);
     missing += s.filesz - in_file;
     memory.push_back({{s.paddr}, {s.paddr + size}, 0});
     const std::uint64_t offset = std::min(s.offset, kBeyondFiles);
@@ -126,7 +127,7 @@ void ElfCore::add_segments(const ElfHeaders& headers) {
     info_.warnings.push_back(
         fmt::format("truncated: {} bytes of memory are beyond the end of the file "
                     "at {:#x}",
-                    missing, file_size_));
+                    missing, file_size));
   }
 }
 
@@ -168,7 +169,7 @@ Pfn ElfCore::next_window(Pfn from, std::uint64_t granule) const {
 
 ElfCoreReader::ElfCoreReader(const ElfCore& core)
     : core_(core),
-      window_(core.file_, core.file_size_, core.mode_),
+      window_(*core.file_, core.mode_),
       partial_(core.info_.page_size) {}
 
 const Extent* ElfCoreReader::extent_at(PhysAddr a) {
@@ -197,7 +198,7 @@ bool ElfCoreReader::assemble(PhysAddr begin) {
     const PhysAddr from = std::max(begin, extents[i].begin);
     const PhysAddr until = std::min(end, extents[i].end);
     const auto into = std::span(partial_).subspan(from - begin, until - from);
-    if (auto read = core_.file_.read_exactly(extents[i].offset_of(from), into); !read) {
+    if (auto read = core_.file_->read_exactly(extents[i].offset_of(from), into); !read) {
       last_error_ = read.message();
       return false;
     }
@@ -232,10 +233,9 @@ std::size_t ElfCoreReader::fetch(std::span<const Pfn> pfns, std::span<const std:
 
 }  // namespace
 
-Result<std::unique_ptr<MemorySource>> open_elf_core(File file, ReadMode mode) {
-  auto size = file.size();
-  if (!size) return size.take_error();
-  auto core = std::make_unique<ElfCore>(std::move(file), *size, mode);
+Result<std::unique_ptr<MemorySource>> open_elf_core(std::unique_ptr<ByteStore> file,
+                                                    ReadMode mode) {
+  auto core = std::make_unique<ElfCore>(std::move(file), mode);
   if (auto loaded = core->load(); !loaded) return loaded.take_error();
   return std::unique_ptr<MemorySource>(std::move(core));
 }

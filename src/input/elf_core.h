@@ -2,7 +2,7 @@
 // An ELF core as physical memory: /proc/vmcore, a copy of it, or what QEMU and libvirt write.
 #pragma once
 
-#include "src/base/file.h"
+#include "src/input/byte_store.h"
 #include "src/input/file_window.h"
 #include "src/input/memory_source.h"
 
@@ -10,6 +10,6 @@
 
 namespace vmsift {
 
-Result<std::unique_ptr<MemorySource>> open_elf_core(File file, ReadMode mode);
+Result<std::unique_ptr<MemorySource>> open_elf_core(std::unique_ptr<ByteStore> file, ReadMode mode);
 
 }  // namespace vmsift

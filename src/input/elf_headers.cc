@@ -37,7 +37,7 @@ bool decode(std::span<std::byte> from, T* to, std::size_t count, Elf_Type type, 
 }
 
 // The count that e_phnum cannot hold stands in the first section header (gABI, PN_XNUM).
-Result<std::uint64_t> count_program_headers(const File& file, const Elf64_Ehdr& ehdr,
+Result<std::uint64_t> count_program_headers(const ByteStore& file, const Elf64_Ehdr& ehdr,
                                             unsigned encoding) {
   if (ehdr.e_phnum != PN_XNUM) return std::uint64_t{ehdr.e_phnum};
   std::array<std::byte, sizeof(Elf64_Shdr)> raw{};
@@ -54,7 +54,7 @@ Result<std::uint64_t> count_program_headers(const File& file, const Elf64_Ehdr& 
   return std::uint64_t{shdr.sh_info};
 }
 
-Result<Elf64_Ehdr> read_file_header(const File& file) {
+Result<Elf64_Ehdr> read_file_header(const ByteStore& file) {
   std::array<std::byte, sizeof(Elf64_Ehdr)> raw{};
   auto got = file.read_at(0, raw);
   if (!got) return got.take_error();
@@ -92,7 +92,8 @@ bool looks_like_elf(std::span<const std::byte> start) {
   return start.size() >= SELFMAG && std::memcmp(start.data(), ELFMAG, SELFMAG) == 0;
 }
 
-Result<ElfHeaders> read_elf_headers(const File& file, std::uint64_t file_size) {
+Result<ElfHeaders> read_elf_headers(const ByteStore& file) {
+  const std::uint64_t file_size = file.size();
   auto ehdr = read_file_header(file);
   if (!ehdr) return ehdr.take_error();
   const unsigned encoding = ehdr->e_ident[EI_DATA];
@@ -130,8 +131,8 @@ Result<ElfHeaders> read_elf_headers(const File& file, std::uint64_t file_size) {
   return headers;
 }
 
-Result<ElfNotes> read_elf_notes(const File& file, std::uint64_t file_size,
-                                const ElfHeaders& headers) {
+Result<ElfNotes> read_elf_notes(const ByteStore& file, const ElfHeaders& headers) {
+  const std::uint64_t file_size = file.size();
   ElfNotes all;
   std::uint64_t room = kMaxNoteBytes;  // for what is read, of use or not
   const auto warn = [&](std::string text) {

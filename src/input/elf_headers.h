@@ -6,7 +6,7 @@
 #pragma once
 
 #include "src/base/bytes.h"
-#include "src/base/file.h"
+#include "src/input/byte_store.h"
 
 #include <cstdint>
 #include <string>
@@ -43,13 +43,12 @@ bool looks_like_elf(std::span<const std::byte> start);
 // At most kMaxSegments program headers; error when the file is not a 64-bit ET_CORE or the headers
 // do not lie within it.
 inline constexpr std::uint64_t kMaxSegments = 1U << 20;
-Result<ElfHeaders> read_elf_headers(const File& file, std::uint64_t file_size);
+Result<ElfHeaders> read_elf_headers(const ByteStore& file);
 
 // At most kMaxNoteBytes in all; what is beyond, torn or outside of the file is left out with a
 // warning, since the memory can be saved without it.
 inline constexpr std::uint64_t kMaxNoteBytes = 16U << 20;
-Result<ElfNotes> read_elf_notes(const File& file, std::uint64_t file_size,
-                                const ElfHeaders& headers);
+Result<ElfNotes> read_elf_notes(const ByteStore& file, const ElfHeaders& headers);
 
 // The notes of `bytes`, in the given byte order.
 ElfNotes parse_notes(std::vector<std::byte> bytes, ByteOrder order);

@@ -10,8 +10,7 @@
 
 namespace vmsift {
 
-FileWindow::FileWindow(const File& file, std::uint64_t file_size, ReadMode mode)
-    : file_(file), file_size_(file_size), mode_(mode) {}
+FileWindow::FileWindow(const ByteStore& store, ReadMode mode) : store_(store), mode_(mode) {}
 
 FileWindow::~FileWindow() {
   unmap();
@@ -26,49 +25,52 @@ void FileWindow::unmap() {
 
 Result<void> FileWindow::move_to(std::uint64_t offset, std::size_t length, Plan plan) {
   begin_ = end_ = 0;
-  if (offset > file_size_ || length > file_size_ - offset) {
-    return error("{}: ends at offset {:#x}, {} bytes were expected at {:#x}", file_.path(),
-                 file_size_, length, offset);
+  if (offset > store_.size() || length > store_.size() - offset) {
+    return error("{}: ends at offset {:#x}, {} bytes were expected at {:#x}", store_.path(),
+                 store_.size(), length, offset);
   }
   const auto within = [length](std::uint64_t wanted, std::size_t most) {
     return std::max(length, static_cast<std::size_t>(std::min<std::uint64_t>(wanted, most)));
   };
-  if (mode_ == ReadMode::map && map(offset, within(plan.span, kMapBytes))) return {};
-  mode_ = ReadMode::read;
+  if (mode_ == ReadMode::map && map(offset, length, within(plan.span, kMapBytes))) return {};
   return read(offset, length, within(plan.contiguous, kReadBytes));
 }
 
-bool FileWindow::map(std::uint64_t offset, std::uint64_t bytes) {
+bool FileWindow::map(std::uint64_t offset, std::size_t length, std::uint64_t bytes) {
   static const auto host_page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   unmap();
-  const std::uint64_t from = align_down(offset, host_page);
-  const std::uint64_t until = std::min(file_size_, offset + bytes);
+  const auto piece = store_.piece_at(offset);
+  if (!piece || length > piece->end - offset) return false;  // but what follows may be mapped again
+  const std::uint64_t at = piece->file_offset + (offset - piece->begin);  // in the file
+  const std::uint64_t from = align_down(at, host_page);
+  const std::uint64_t until = at + std::min(piece->end - offset, bytes);
   mapped_ = static_cast<std::size_t>(until - from);
   void* mapping =
-      ::mmap(nullptr, mapped_, PROT_READ, MAP_PRIVATE, file_.fd(), static_cast<off_t>(from));
-  if (mapping == MAP_FAILED) return false;
-  if (!guard_.watch(mapping, mapped_)) {
-    ::munmap(mapping, mapped_);
+      ::mmap(nullptr, mapped_, PROT_READ, MAP_PRIVATE, piece->file->fd(), static_cast<off_t>(from));
+  if (mapping == MAP_FAILED || !guard_.watch(mapping, mapped_)) {
+    if (mapping != MAP_FAILED) ::munmap(mapping, mapped_);
+    mode_ = ReadMode::read;
     return false;
   }
   mapping_ = mapping;
-  base_ = static_cast<const std::byte*>(mapping_);
-  begin_ = from;
-  end_ = until;
+  const std::uint64_t before = std::min(at - from, offset - piece->begin);  // of the piece
+  base_ = static_cast<const std::byte*>(mapping_) + (at - from - before);
+  begin_ = offset - before;
+  end_ = offset + (until - at);
   return true;
 }
 
 Result<void> FileWindow::read(std::uint64_t offset, std::size_t length, std::size_t bytes) {
   unmap();
   buffer_.resize(kReadBytes);
-  auto got = file_.read_at(offset, std::span(buffer_).first(bytes));
+  auto got = store_.read_at(offset, std::span(buffer_).first(bytes));
   if (!got && bytes > length) {
     // One bad page must not take its neighbours with it.
-    got = file_.read_at(offset, std::span(buffer_).first(length));
+    got = store_.read_at(offset, std::span(buffer_).first(length));
   }
   if (!got) return got.take_error();
   if (*got < length) {
-    return error("{}: ends at offset {:#x}, {} bytes were expected at {:#x}", file_.path(),
+    return error("{}: ends at offset {:#x}, {} bytes were expected at {:#x}", store_.path(),
                  offset + *got, length, offset);
   }
   base_ = buffer_.data();

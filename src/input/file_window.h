@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A bounded view of a large file that is moved along. Mapping costs a third of reading and copies
+// A bounded view of a large dump that is moved along. Mapping costs a third of reading and copies
 // nothing; but each mapped GiB of /proc/vmcore costs the kernel 2 MiB of page tables, so windows
 // are small. Where the file cannot be mapped, or a mapping faulted, pread serves the same bytes.
 #pragma once
 
-#include "src/base/file.h"
 #include "src/input/bus_guard.h"
+#include "src/input/byte_store.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -21,8 +21,8 @@ class FileWindow {
   static constexpr std::size_t kMapBytes = 16U << 20;
   static constexpr std::size_t kReadBytes = 256U << 10;
 
-  // `file` must outlive the window.
-  FileWindow(const File& file, std::uint64_t file_size, ReadMode mode);
+  // `store` must outlive the window.
+  FileWindow(const ByteStore& store, ReadMode mode);
   ~FileWindow();
   FileWindow(const FileWindow&) = delete;
   FileWindow& operator=(const FileWindow&) = delete;
@@ -50,14 +50,13 @@ class FileWindow {
   bool intact();
 
  private:
-  bool map(std::uint64_t offset, std::uint64_t bytes);
+  bool map(std::uint64_t offset, std::size_t length, std::uint64_t bytes);
   Result<void> read(std::uint64_t offset, std::size_t length, std::size_t bytes);
   void unmap();
 
-  const File& file_;
-  std::uint64_t file_size_;
+  const ByteStore& store_;
   ReadMode mode_;
-  std::uint64_t begin_ = 0;  // file offsets that the window holds
+  std::uint64_t begin_ = 0;  // offsets that the window holds
   std::uint64_t end_ = 0;
   const std::byte* base_ = nullptr;
   void* mapping_ = nullptr;

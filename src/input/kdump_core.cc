@@ -5,11 +5,8 @@
 #include "src/input/elf_headers.h"
 #include "src/kdump/format.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 
 namespace vmsift {
@@ -54,8 +51,7 @@ class KdumpCoreReader : public PageReader {
 
 class KdumpCore : public MemorySource {
  public:
-  KdumpCore(File file, std::uint64_t file_size, ReadMode mode)
-      : file_(std::move(file)), file_size_(file_size), mode_(mode) {}
+  KdumpCore(std::unique_ptr<ByteStore> file, ReadMode mode) : file_(std::move(file)), mode_(mode) {}
 
   Result<void> load();
 
@@ -74,11 +70,8 @@ class KdumpCore : public MemorySource {
   Result<void> count_descriptors();
   // Bytes of a bitmap from a page frame on (a multiple of 8); what is beyond its end reads as 0.
   Result<void> read_bits(std::uint64_t bitmap_offset, Pfn from, std::span<std::byte> into) const;
-  // The first byte at or after `offset` that is no hole of the file.
-  [[nodiscard]] std::uint64_t next_data(std::uint64_t offset) const;
 
-  File file_;
-  std::uint64_t file_size_;
+  std::unique_ptr<ByteStore> file_;
   ReadMode mode_;
   DumpInfo info_;
   kdump::Header header_;
@@ -88,18 +81,18 @@ class KdumpCore : public MemorySource {
 
 Result<void> KdumpCore::load() {
   std::array<std::byte, kdump::kMainHeaderBytes> main_bytes{};
-  if (auto read = file_.read_exactly(0, main_bytes); !read) return read.take_error();
+  if (auto read = file_->read_exactly(0, main_bytes); !read) return read.take_error();
   auto main = kdump::decode_main(main_bytes);
-  if (!main) return main.take_error().context(file_.path());
+  if (!main) return main.take_error().context(file_->path());
   std::array<std::byte, kdump::kSubHeaderBytes> sub_bytes{};
-  if (auto read = file_.read_exactly(main->header.block_size, sub_bytes); !read) {
+  if (auto read = file_->read_exactly(main->header.block_size, sub_bytes); !read) {
     return read.take_error();
   }
-  if (auto sub = kdump::decode_sub(sub_bytes, file_size_, *main); !sub) {
-    return sub.take_error().context(file_.path());
+  if (auto sub = kdump::decode_sub(sub_bytes, file_->size(), *main); !sub) {
+    return sub.take_error().context(file_->path());
   }
   header_ = main->header;
-  info_.path = file_.path();
+  info_.path = file_->path();
   info_.format = "kdump-compressed";
   info_.machine_name = header_.utsname[4];
   info_.order = main->order;
@@ -109,19 +102,21 @@ Result<void> KdumpCore::load() {
   info_.dump_level = header_.dump_level & 31U;
   info_.incomplete = (header_.status & kdump::kIncomplete) != 0;
   if (auto notes = load_notes(header_); !notes) return notes.take_error();
+  for (std::string& w : file_->warnings()) info_.warnings.push_back(std::move(w));
+  info_.incomplete |= file_->truncated();
   return count_descriptors();
 }
 
 Result<void> KdumpCore::load_notes(const kdump::Header& header) {
   std::vector<std::byte> bytes(std::min(header.notes_size, kMaxNoteBytes));
-  if (auto read = file_.read_exactly(header.notes_offset, bytes); !read) return read.take_error();
+  if (auto read = file_->read_exactly(header.notes_offset, bytes); !read) return read.take_error();
   ElfNotes notes = parse_notes(std::move(bytes), info_.order);
   info_.notes = std::move(notes.bytes);
   info_.vmcoreinfo = std::move(notes.vmcoreinfo);
   info_.warnings = std::move(notes.warnings);
   if (info_.vmcoreinfo.empty() && header.vmcoreinfo_offset != 0) {
     info_.vmcoreinfo.resize(std::min(header.vmcoreinfo_size, kMaxVmcoreinfo));
-    return file_.read_exactly(header.vmcoreinfo_offset,
+    return file_->read_exactly(header.vmcoreinfo_offset,
                               std::as_writable_bytes(std::span(info_.vmcoreinfo)));
   }
   return {};
@@ -140,7 +135,7 @@ Result<void> KdumpCore::count_descriptors() {
   for (Pfn pfn = 0; pfn < info_.max_pfn;) {
     reach(pfn);
     // Holes of a sparse file are pages without descriptor; they cost nothing to pass over.
-    const Pfn next = align_down((next_data(begin + pfn / 8) - begin) * 8, kMinPagesPerCheckpoint);
+    const Pfn next = align_down((file_->next_data(begin + pfn / 8) - begin) * 8, kMinPagesPerCheckpoint);
     if (next > pfn) {
       pfn = next;
       continue;
@@ -150,7 +145,7 @@ Result<void> KdumpCore::count_descriptors() {
     pfn += kMinPagesPerCheckpoint;
   }
   reach(info_.max_pfn);
-  const std::uint64_t room = (file_size_ - header_.descriptors_offset()) / kdump::kDescriptorBytes;
+  const std::uint64_t room = (file_->size() - header_.descriptors_offset()) / kdump::kDescriptorBytes;
   if (total > room) {
     info_.incomplete = true;
     info_.warnings.push_back(
@@ -161,19 +156,13 @@ Result<void> KdumpCore::count_descriptors() {
   return {};
 }
 
-std::uint64_t KdumpCore::next_data(std::uint64_t offset) const {
-  const off_t data = ::lseek(file_.fd(), static_cast<off_t>(offset), SEEK_DATA);
-  if (data >= 0) return static_cast<std::uint64_t>(data);
-  return errno == ENXIO ? file_size_ : offset;  // no more data, or holes are not told
-}
-
 Result<void> KdumpCore::read_bits(std::uint64_t bitmap_offset, Pfn from,
                                   std::span<std::byte> into) const {
   std::memset(into.data(), 0, into.size());
   const std::uint64_t bytes = ceil_div<std::uint64_t>(info_.max_pfn, 8);
   if (from / 8 >= bytes) return {};
   const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), bytes - from / 8));
-  if (auto read = file_.read_exactly(bitmap_offset + from / 8, into.first(n)); !read) {
+  if (auto read = file_->read_exactly(bitmap_offset + from / 8, into.first(n)); !read) {
     return read.take_error();
   }
   if (from / 8 + n == bytes && info_.max_pfn % 8 != 0) {
@@ -205,7 +194,7 @@ Pfn KdumpCore::next_window(Pfn from, std::uint64_t granule) const {
   const std::uint64_t end = (info_.max_pfn + 7) / 8;
   Pfn first = info_.max_pfn;
   for (const std::uint64_t bitmap : {header_.bitmap1_offset(), header_.bitmap2_offset()}) {
-    const std::uint64_t data = next_data(bitmap + from / 8) - bitmap;
+    const std::uint64_t data = file_->next_data(bitmap + from / 8) - bitmap;
     if (data < end) first = std::min(first, data * 8);
   }
   return first == info_.max_pfn ? first : std::max(from, align_down<Pfn>(first, granule));
@@ -213,8 +202,8 @@ Pfn KdumpCore::next_window(Pfn from, std::uint64_t granule) const {
 
 KdumpCoreReader::KdumpCoreReader(const KdumpCore& core)
     : core_(core),
-      data_(core.file_, core.file_size_, core.mode_),
-      descriptors_(core.file_, core.file_size_, ReadMode::read),
+      data_(*core.file_, core.mode_),
+      descriptors_(*core.file_, ReadMode::read),
       bits_(core.pages_per_checkpoint_ / 8) {}
 
 Result<kdump::Descriptor> KdumpCoreReader::descriptor(Pfn pfn) {
@@ -245,7 +234,7 @@ Result<kdump::Descriptor> KdumpCoreReader::descriptor(Pfn pfn) {
 
   const std::uint64_t offset =
       core_.header_.descriptors_offset() + counted_ * kdump::kDescriptorBytes;
-  if (offset + kdump::kDescriptorBytes > core_.file_size_) {
+  if (offset + kdump::kDescriptorBytes > core_.file_->size()) {
     return error("{}: the descriptor of page {:#x} is beyond the end of the file", core_.info_.path,
                  pfn);
   }
@@ -271,8 +260,8 @@ Decoder* KdumpCoreReader::decoder(const Codec& codec) {
 
 Result<void> KdumpCoreReader::unpack(const kdump::Descriptor& d, std::span<std::byte> page) {
   if (d.offset == 0) return error("the page was lost when the dump was written");
-  if (d.size == 0 || d.size > page.size() || d.offset > core_.file_size_ ||
-      d.size > core_.file_size_ - d.offset) {
+  if (d.size == 0 || d.size > page.size() || d.offset > core_.file_->size() ||
+      d.size > core_.file_->size() - d.offset) {
     return error("page data of {} bytes at {:#x} is outside of the file", d.size, d.offset);
   }
   const Codec* codec = nullptr;
@@ -317,10 +306,9 @@ std::size_t KdumpCoreReader::fetch(std::span<const Pfn> pfns, std::span<const st
 
 }  // namespace
 
-Result<std::unique_ptr<MemorySource>> open_kdump_core(File file, ReadMode mode) {
-  auto size = file.size();
-  if (!size) return size.take_error();
-  auto core = std::make_unique<KdumpCore>(std::move(file), *size, mode);
+Result<std::unique_ptr<MemorySource>> open_kdump_core(std::unique_ptr<ByteStore> file,
+                                                      ReadMode mode) {
+  auto core = std::make_unique<KdumpCore>(std::move(file), mode);
   if (auto loaded = core->load(); !loaded) return loaded.take_error();
   return std::unique_ptr<MemorySource>(std::move(core));
 }

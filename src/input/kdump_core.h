@@ -3,7 +3,7 @@
 // version 6 files of 64-bit kernels.
 #pragma once
 
-#include "src/base/file.h"
+#include "src/input/byte_store.h"
 #include "src/input/file_window.h"
 #include "src/input/memory_source.h"
 
@@ -11,6 +11,6 @@
 
 namespace vmsift {
 
-Result<std::unique_ptr<MemorySource>> open_kdump_core(File file, ReadMode mode);
+Result<std::unique_ptr<MemorySource>> open_kdump_core(std::unique_ptr<ByteStore> file, ReadMode mode);
 
 }  // namespace vmsift

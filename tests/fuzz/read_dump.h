@@ -2,7 +2,7 @@
 // Reads a dump of hostile bytes as the program does, for a bounded time.
 #pragma once
 
-#include "src/base/file.h"
+#include "src/input/byte_store.h"
 #include "src/input/memory_source.h"
 
 #include <sys/mman.h>
@@ -23,12 +23,12 @@ inline void require(bool condition) {
 }
 
 // A file that is nowhere.
-inline File file_of(std::span<const std::byte> bytes) {
+inline std::unique_ptr<ByteStore> file_of(std::span<const std::byte> bytes) {
   const int fd = ::memfd_create("fuzz", MFD_CLOEXEC);
   require(fd >= 0);
   File file(fd, "fuzz");
   require(file.write_at(0, bytes).ok());
-  return file;
+  return std::make_unique<PlainStore>(std::move(file), bytes.size());
 }
 
 // At most some windows and pages of each: a hostile header may describe any amount of memory.

@@ -33,7 +33,8 @@ TEST(BusGuard, HasRoomForSoManyAndNoMore) {
   test::write_file(dir.file("file"), content);
   auto file = File::open(dir.file("file"), O_RDONLY);
   ASSERT_TRUE(file);
-  FileWindow window(*file, content.size(), ReadMode::map);
+  const PlainStore store(std::move(*file), content.size());
+  FileWindow window(store, ReadMode::map);
   ASSERT_TRUE(window.move_to(4096, 4096, {4096, 8192}));
   const std::byte* const got = window.at(4096, 4096);
   ASSERT_NE(got, nullptr);

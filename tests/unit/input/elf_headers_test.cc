@@ -26,7 +26,7 @@ class ElfHeadersTest : public testing::Test {
     test::write_file(dir_.file("core"), image);
     auto file = File::open(dir_.file("core"), O_RDONLY);
     if (!file) return file.take_error();
-    return read_elf_headers(*file, image.size());
+    return read_elf_headers(PlainStore(std::move(*file), image.size()));
   }
   // Every error names the file, and says what the test names.
   void expect_error(const Bytes& image, const std::string& what) {

@@ -118,7 +118,7 @@ class ReadNotesTest : public testing::Test {
     test::write_file(dir_.file("core"), image);
     auto file = File::open(dir_.file("core"), O_RDONLY);
     if (!file) return file.take_error();
-    return read_elf_notes(*file, image.size(), headers);
+    return read_elf_notes(PlainStore(std::move(*file), image.size()), headers);
   }
   static ElfSegment segment(std::uint64_t offset, std::uint64_t size) {
     return {.type = PT_NOTE, .offset = offset, .filesz = size};

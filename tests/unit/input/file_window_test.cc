@@ -31,10 +31,10 @@ class FileWindowTest : public testing::Test {
     test::write_file(path_, bytes_);
     auto file = File::open(path_, O_RDONLY);
     ASSERT_TRUE(file);
-    file_ = std::move(*file);
+    file_ = std::make_unique<PlainStore>(std::move(*file), bytes_.size());
   }
   [[nodiscard]] std::unique_ptr<FileWindow> window(ReadMode mode) const {
-    return std::make_unique<FileWindow>(file_, bytes_.size(), mode);
+    return std::make_unique<FileWindow>(*file_, mode);
   }
   void cut_to(std::size_t bytes) const {
     ASSERT_EQ(::truncate(path_.c_str(), static_cast<off_t>(bytes)), 0);
@@ -46,7 +46,7 @@ class FileWindowTest : public testing::Test {
   test::TempDir dir_;
   std::string path_ = dir_.file("memory");
   test::Bytes bytes_;
-  File file_;
+  std::unique_ptr<ByteStore> file_;
 };
 
 TEST_F(FileWindowTest, BothModesGiveTheSameBytesAtAnyOffset) {
@@ -124,9 +124,9 @@ TEST_F(FileWindowTest, WhatCannotBeMappedIsRead) {
   make(1);
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
-  const File reader(ends[0], "pipe");
+  const PlainStore reader(File(ends[0], "pipe"), 100 * kPage);
   const File writer(ends[1], "pipe");
-  FileWindow w(reader, 100 * kPage, ReadMode::map);
+  FileWindow w(reader, ReadMode::map);
   const auto moved = w.move_to(0, 16, {});  // neither mmap nor pread works on a pipe
   ASSERT_FALSE(moved);
   EXPECT_NE(moved.message().find("Illegal seek"), std::string::npos) << moved.message();
