@@ -37,9 +37,10 @@ int run(int argc, char** argv) {
     std::fputs("Try `vmsift --help' for more information.\n", stderr);
     return kExitFailed;
   }
-  // JSON on the standard output must not be mixed with words.
   const bool json_on_stdout = options->json && options->json->empty();
-  const Log log(options->message_level, json_on_stdout ? stderr : stdout);
+  // Neither JSON nor a dump on the standard output must be mixed with words.
+  const bool data_on_stdout = json_on_stdout || options->flattened;
+  const Log log(options->message_level, data_on_stdout ? stderr : stdout);
   auto status = [&]() -> Result<int> {
     switch (options->command) {
       case Command::help:
@@ -52,6 +53,16 @@ int run(int argc, char** argv) {
         return run_levels(*options, log);
       case Command::create:
         return run_create(*options, log);
+      case Command::rearrange:
+        return run_rearrange(*options, log);
+      case Command::reassemble:
+        return run_reassemble(*options, log);
+      case Command::dmesg:
+        return run_dmesg(*options, log);
+      case Command::mem_usage:
+        return run_mem_usage(*options, log);
+      case Command::make_vmcoreinfo:
+        return run_make_vmcoreinfo(*options, log);
     }
     return kExitFailed;
   }();

@@ -147,8 +147,8 @@ Result<void> take_operands(Options& options, int argc, char** argv) {
   if (given > (options.command == Command::create ? 2 : 1)) {
     return error("\"{}\" is one operand too many", argv[argc - 1]);
   }
-  options.vmcore = argv[optind];
-  if (given == 2) options.dumpfile = argv[optind + 1];
+  options.inputs = {argv[optind]};
+  if (given == 2) options.outputs = {argv[optind + 1]};
   return {};
 }
 

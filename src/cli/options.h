@@ -6,26 +6,69 @@
 #include "src/base/result.h"
 #include "src/report/log.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace vmsift {
 
-enum class Command { create, levels, help, version };
+enum class Command {
+  create,           // VMCORE... DUMPFILE, and its variants -E, -F, --split
+  levels,           // --levels
+  rearrange,        // -R: a flattened stream on stdin becomes a file
+  reassemble,       // --reassemble: the members of a split dump become one
+  dmesg,            // --dump-dmesg
+  mem_usage,        // --mem-usage
+  make_vmcoreinfo,  // -g FILE -x VMLINUX
+  help,
+  version,
+};
+
+// --stream: what -F and -E wrap the bytes they write in.
+enum class StreamFormat { none, zstd, lz4 };
 
 struct Options {
   Command command = Command::create;
-  std::string vmcore;
-  std::string dumpfile;
-  std::string vmcoreinfo_file;   // -i
+  bool as_makedumpfile = false;  // called by that name: its texts for scripts that look for them
+  bool check_params = false;     // say whether these options are valid, do nothing
+
+  std::vector<std::string> inputs;   // VMCORE; several: the members of a split dump
+  std::vector<std::string> outputs;  // DUMPFILE; several with --split; LOGFILE; none with -F
+  [[nodiscard]] const std::string& vmcore() const { return inputs.front(); }
+  [[nodiscard]] std::string dumpfile() const {
+    return outputs.empty() ? std::string() : outputs.front();
+  }
+
+  // What to read.
+  std::string vmcoreinfo_file;  // -i
+  std::string vmlinux_file;     // -x
+  bool non_mmap = false;
+  std::string work_dir;  // --work-dir; empty: not given
+
+  // What to keep.
+  unsigned dump_level = 0;             // -d
+  std::vector<unsigned> retry_levels;  // -d A,B,C: B and C, for when the output has no room
+  bool exclude_unused_vm = false;      // -e
+  bool partial_dmesg = false;          // --partial-dmesg
+  std::optional<std::uint64_t> vtop;   // --vtop: a virtual address to explain
+
+  // How to write it.
   const Codec* codec = nullptr;  // -c -l -p -z --lz4; "none" by default
   bool codec_given = false;
-  unsigned dump_level = 0;  // -d
-  bool overwrite = false;   // -f
+  bool elf = false;                                          // -E
+  bool flattened = false;                                    // -F
+  bool split = false;                                        // --split
+  StreamFormat stream = StreamFormat::none;                  // --stream
+  bool dedup = false;                                        // --dedup
+  std::optional<std::uint64_t> size_limit;                   // -L, bytes of the output
+  std::uint64_t split_block_bytes = std::uint64_t{1} << 30;  // --splitblock-size
+  bool overwrite = false;                                    // -f
   bool dry_run = false;
-  bool non_mmap = false;
-  unsigned threads = 0;  // --num-threads; 0: every usable CPU
+  unsigned threads = 0;        // --num-threads; 0: every usable CPU
+  std::string vmcoreinfo_out;  // -g
+
+  // What to tell.
   unsigned message_level = Log::kDefault;
   unsigned extra_messages = 0;             // of -D and --show-stats
   std::optional<std::string> json;         // --stats=json[:FILE]; empty: stdout

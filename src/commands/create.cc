@@ -77,7 +77,7 @@ Result<void> CreateRun::open() {
   input_ = std::move(*input);
   if (!input_.mismatch.empty()) return {};
   const DumpInfo& dump = input_.source->info();
-  report_.dumpfile = options_.dumpfile;
+  report_.dumpfile = options_.dumpfile();
   report_.codec = options_.codec->name;
   report_.threads = thread_count(options_.threads);
   report_.dump_level = options_.dump_level | dump.dump_level;
@@ -89,7 +89,7 @@ Result<void> CreateRun::open() {
     log_.warning(
         "pages compressed with {} are read by vmsift alone; `vmsift -z {} DUMP` makes a dump for "
         "every reader",
-        options_.codec->name, options_.dumpfile);
+        options_.codec->name, options_.dumpfile());
   }
   auto header = describe_dump(input_, report_.dump_level);
   if (!header) return header.take_error();
@@ -100,12 +100,12 @@ Result<void> CreateRun::open() {
 }
 
 Result<void> CreateRun::create_output() {
-  auto in = File::open(options_.vmcore, O_RDONLY);
-  if (in && same_file(*in, options_.dumpfile)) {
-    return error("{} is the input itself", options_.dumpfile);
+  auto in = File::open(options_.vmcore(), O_RDONLY);
+  if (in && same_file(*in, options_.dumpfile())) {
+    return error("{} is the input itself", options_.dumpfile());
   }
   auto writer =
-      KdumpWriter::create(options_.dumpfile, options_.overwrite, header_,
+      KdumpWriter::create(options_.dumpfile(), options_.overwrite, header_,
                           input_.source->info().order, input_.notes, input_.vmcoreinfo_at);
   if (!writer) return writer.take_error();
   writer_.emplace(std::move(*writer));
@@ -181,7 +181,7 @@ Result<void> CreateRun::finish() {
 }
 
 int CreateRun::conclude(std::optional<Error> failure) {
-  const std::string& out = options_.dumpfile;
+  const std::string& out = options_.dumpfile();
   if (failure) {
     report_.complete = false;
     log_.error(failure->message());

@@ -118,7 +118,7 @@ std::string find_mismatch(const Input& input, const std::string& given_file) {
 
 Result<Input> open_input(const Options& options, const Log& log) {
   Input input;
-  auto source = open_dump(options.vmcore, options.non_mmap ? ReadMode::read : ReadMode::map);
+  auto source = open_dump(options.vmcore(), options.non_mmap ? ReadMode::read : ReadMode::map);
   if (!source) return source.take_error();
   input.source = std::move(*source);
 
@@ -138,7 +138,7 @@ Result<Input> open_input(const Options& options, const Log& log) {
     return error(
         "{}: no VMCOREINFO, which dump level {} needs (levels 0 and 1 do not; -i FILE gives "
         "one)",
-        options.vmcore, options.dump_level);
+        options.vmcore(), options.dump_level);
   }
   take_notes(input, text);
   input.model = std::make_unique<KernelModel>(KernelModel::detect(std::move(note), *input.source));

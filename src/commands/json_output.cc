@@ -27,9 +27,12 @@ Result<void> write_all(const File& file, std::string_view text) {
 Result<File> open_file(const Options& options) {
   auto file = File::open(*options.json, O_WRONLY | O_CREAT, 0644);
   if (!file) return file.take_error().context("--stats");
-  for (const std::string* other : {&options.vmcore, &options.dumpfile, &options.vmcoreinfo_file}) {
-    if (!other->empty() && same_file(*file, *other)) {
-      return error("--stats: {} is the same file as {}", *options.json, *other);
+  std::vector<std::string> others = options.inputs;
+  others.insert(others.end(), options.outputs.begin(), options.outputs.end());
+  others.push_back(options.vmcoreinfo_file);
+  for (const std::string& other : others) {
+    if (!other.empty() && same_file(*file, other)) {
+      return error("--stats: {} is the same file as {}", *options.json, other);
     }
   }
   return file;

@@ -168,9 +168,7 @@ Pfn ElfCore::next_window(Pfn from, std::uint64_t granule) const {
 }
 
 ElfCoreReader::ElfCoreReader(const ElfCore& core)
-    : core_(core),
-      window_(*core.file_, core.mode_),
-      partial_(core.info_.page_size) {}
+    : core_(core), window_(*core.file_, core.mode_), partial_(core.info_.page_size) {}
 
 const Extent* ElfCoreReader::extent_at(PhysAddr a) {
   const auto extents = core_.data_.extents();

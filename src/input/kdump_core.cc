@@ -117,7 +117,7 @@ Result<void> KdumpCore::load_notes(const kdump::Header& header) {
   if (info_.vmcoreinfo.empty() && header.vmcoreinfo_offset != 0) {
     info_.vmcoreinfo.resize(std::min(header.vmcoreinfo_size, kMaxVmcoreinfo));
     return file_->read_exactly(header.vmcoreinfo_offset,
-                              std::as_writable_bytes(std::span(info_.vmcoreinfo)));
+                               std::as_writable_bytes(std::span(info_.vmcoreinfo)));
   }
   return {};
 }
@@ -135,7 +135,8 @@ Result<void> KdumpCore::count_descriptors() {
   for (Pfn pfn = 0; pfn < info_.max_pfn;) {
     reach(pfn);
     // Holes of a sparse file are pages without descriptor; they cost nothing to pass over.
-    const Pfn next = align_down((file_->next_data(begin + pfn / 8) - begin) * 8, kMinPagesPerCheckpoint);
+    const Pfn next =
+        align_down((file_->next_data(begin + pfn / 8) - begin) * 8, kMinPagesPerCheckpoint);
     if (next > pfn) {
       pfn = next;
       continue;
@@ -145,7 +146,8 @@ Result<void> KdumpCore::count_descriptors() {
     pfn += kMinPagesPerCheckpoint;
   }
   reach(info_.max_pfn);
-  const std::uint64_t room = (file_->size() - header_.descriptors_offset()) / kdump::kDescriptorBytes;
+  const std::uint64_t room =
+      (file_->size() - header_.descriptors_offset()) / kdump::kDescriptorBytes;
   if (total > room) {
     info_.incomplete = true;
     info_.warnings.push_back(

@@ -11,6 +11,7 @@
 
 namespace vmsift {
 
-Result<std::unique_ptr<MemorySource>> open_kdump_core(std::unique_ptr<ByteStore> file, ReadMode mode);
+Result<std::unique_ptr<MemorySource>> open_kdump_core(std::unique_ptr<ByteStore> file,
+                                                      ReadMode mode);
 
 }  // namespace vmsift

@@ -19,6 +19,12 @@
 
 namespace vmsift {
 
+// A page in the form in which a dump stores it.
+struct StoredPage {
+  std::span<const std::byte> bytes;
+  std::uint32_t page_flag = 0;  // of the codec, 0: raw
+};
+
 class PageReader {
  public:
   virtual ~PageReader() = default;
@@ -27,6 +33,12 @@ class PageReader {
   // pages[i] points to one page, or is nullptr when that page cannot be had: not in the dump, or
   // the read failed. Pointers stay valid until the next call.
   virtual std::size_t fetch(std::span<const Pfn> pfns, std::span<const std::byte*> pages) = 0;
+
+  // As fetch(), but pages as the dump stores them, for copying on without decoding. Only where
+  // info().stores_encoded; never asked otherwise. A page that cannot be had has no bytes.
+  virtual std::size_t fetch_stored(std::span<const Pfn> /*pfns*/, std::span<StoredPage> /*pages*/) {
+    return 0;
+  }
 
   // False when the memory behind the last fetch() changed under the caller (an I/O error under a
   // mapping). What was computed from those pages must be thrown away and fetched once more; the
@@ -58,7 +70,10 @@ struct DumpInfo {
   std::string vmcoreinfo;        // text of the VMCOREINFO note, empty: none
   std::uint32_t cpus = 0;        // NT_PRSTATUS notes
   std::vector<VirtualRange> virtual_ranges;
-  unsigned dump_level = 0;  // pages of these classes are gone already
+  unsigned dump_level = 0;      // pages of these classes are gone already
+  bool stores_encoded = false;  // fetch_stored() may be used
+  std::uint32_t codec_flag =
+      0;                    // then: page flag of the codec that the whole dump was written with
   bool incomplete = false;  // the input says, or shows, that memory is missing
   std::vector<std::string> warnings;
 };

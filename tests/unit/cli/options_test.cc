@@ -36,8 +36,8 @@ std::string bad(const std::vector<std::string>& words) {
 TEST(Options, Defaults) {
   const auto o = good({"core", "dump"});
   EXPECT_EQ(o.command, Command::create);
-  EXPECT_EQ(o.vmcore, "core");
-  EXPECT_EQ(o.dumpfile, "dump");
+  EXPECT_EQ(o.vmcore(), "core");
+  EXPECT_EQ(o.dumpfile(), "dump");
   EXPECT_EQ(o.codec->name, "none");
   EXPECT_FALSE(o.codec_given);
   EXPECT_EQ(o.dump_level, 0U);
@@ -81,8 +81,8 @@ TEST(Options, EveryOptionInAnyOrderAroundTheOperands) {
     EXPECT_EQ(o.vmcoreinfo_file, "note");
     EXPECT_EQ(o.json, "out");
     EXPECT_EQ(o.message_level, 1U | 8U | 16U) << "-D and --show-stats add, wherever they stand";
-    EXPECT_EQ(o.vmcore, "core");
-    EXPECT_EQ(o.dumpfile, "dump");
+    EXPECT_EQ(o.vmcore(), "core");
+    EXPECT_EQ(o.dumpfile(), "dump");
   }
 }
 
@@ -199,7 +199,7 @@ TEST(Options, Levels) {
   EXPECT_EQ(names(good({"--levels=zlib", "core"})), "zlib ");
   EXPECT_EQ(names(good({"--levels=zlib,lz4,none", "core"})), "zlib lz4 none ");
   EXPECT_EQ(names(good({"--levels=zlib,lzo,zlib", "core"})), "zlib lzo ") << "one column a codec";
-  EXPECT_EQ(good({"--levels", "core"}).vmcore, "core");
+  EXPECT_EQ(good({"--levels", "core"}).vmcore(), "core");
   EXPECT_EQ(bad({"--levels=zip", "core"}), "--levels: no codec is named \"zip\"");
   EXPECT_EQ(bad({"--levels=zlib,,lzo", "core"}), "--levels: no codec is named \"\"");
   EXPECT_EQ(bad({"--levels=Zlib", "core"}), "--levels: no codec is named \"Zlib\"");
@@ -212,11 +212,11 @@ TEST(Options, Operands) {
   EXPECT_EQ(bad({"--levels"}), "VMCORE is missing");
   EXPECT_EQ(bad({"--levels", "core", "dump"}), "\"dump\" is one operand too many");
   EXPECT_EQ(bad({"--dry-run"}), "VMCORE is missing");
-  EXPECT_EQ(good({"--dry-run", "core"}).dumpfile, "");
-  EXPECT_EQ(good({"--dry-run", "core", "dump"}).dumpfile, "dump");
+  EXPECT_EQ(good({"--dry-run", "core"}).dumpfile(), "");
+  EXPECT_EQ(good({"--dry-run", "core", "dump"}).dumpfile(), "dump");
   const auto o = good({"-l", "--", "-core", "--dump"});
-  EXPECT_EQ(o.vmcore, "-core");
-  EXPECT_EQ(o.dumpfile, "--dump");
+  EXPECT_EQ(o.vmcore(), "-core");
+  EXPECT_EQ(o.dumpfile(), "--dump");
 }
 
 TEST(Options, TextsNameWhatThereIs) {

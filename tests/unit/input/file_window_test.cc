@@ -29,6 +29,9 @@ class FileWindowTest : public testing::Test {
   void make(std::size_t pages) {
     bytes_ = test::noise(pages * kPage, 3);
     test::write_file(path_, bytes_);
+    open();
+  }
+  void open() {
     auto file = File::open(path_, O_RDONLY);
     ASSERT_TRUE(file);
     file_ = std::make_unique<PlainStore>(std::move(*file), bytes_.size());
@@ -112,6 +115,7 @@ TEST_F(FileWindowTest, TheLastBytesOfAFileThatEndsWithinAPage) {
   make(2);
   bytes_.resize(kPage + 100);
   cut_to(bytes_.size());
+  open();
   for (const ReadMode mode : {ReadMode::map, ReadMode::read}) {
     const auto w = window(mode);
     ASSERT_TRUE(w->move_to(kPage + 50, 50, kWhole));

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/commands/commands.h"
+
+namespace vmsift {
+
+Result<int> run_dmesg(const Options& /*options*/, const Log& /*log*/) {
+  return error("--dump-dmesg is not there yet");
+}
+
+}  // namespace vmsift
