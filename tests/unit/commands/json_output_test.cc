@@ -18,8 +18,8 @@ class JsonOutputTest : public testing::Test {
  protected:
   [[nodiscard]] Options options(const std::string& json) const {
     Options o;
-    o.vmcore() = dir_.file("core");
-    o.dumpfile() = dir_.file("dump");
+    o.inputs = {dir_.file("core")};
+    o.outputs = {dir_.file("dump")};
     o.json = json;
     return o;
   }
