@@ -14,7 +14,7 @@
 namespace vmsift {
 
 enum class Command {
-  create,           // VMCORE... DUMPFILE, and its variants -E, -F, --split
+  create,           // VMCORE... DUMPFILE, and its variants -E, -F, --split; only VMCORE with --vtop
   levels,           // --levels
   rearrange,        // -R: a flattened stream on stdin becomes a file
   reassemble,       // --reassemble: the members of a split dump become one
@@ -44,7 +44,6 @@ struct Options {
   std::string vmcoreinfo_file;  // -i
   std::string vmlinux_file;     // -x
   bool non_mmap = false;
-  std::string work_dir;  // --work-dir; empty: not given
 
   // What to keep.
   unsigned dump_level = 0;             // -d
@@ -70,15 +69,13 @@ struct Options {
 
   // What to tell.
   unsigned message_level = Log::kDefault;
-  unsigned extra_messages = 0;             // of -D and --show-stats
   std::optional<std::string> json;         // --stats=json[:FILE]; empty: stdout
   std::vector<const Codec*> level_codecs;  // --levels=NAME,...; empty: not given
 };
 
-// Errors are one line for the user.
+// Errors are one line for the user. Options that could be read are set even then: --check-params
+// and -F say where the caller looks for the error.
+Result<void> parse_options(int argc, char** argv, Options& options);
 Result<Options> parse_options(int argc, char** argv);
-
-std::string usage_text();
-std::string version_text();
 
 }  // namespace vmsift

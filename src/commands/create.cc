@@ -221,7 +221,6 @@ int CreateRun::conclude(std::optional<Error> failure) {
     return kExitFailed;
   }
   if (!options_.dry_run) log_.common("The dumpfile is saved to {}.", out);
-  log_.common("\nvmsift Completed.");
   return kExitOk;
 }
 
