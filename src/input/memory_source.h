@@ -81,6 +81,7 @@ struct DumpInfo {
   bool stores_encoded = false;  // fetch_stored() may be used
   std::uint32_t codec_flag =
       0;                    // then: page flag of the codec that the whole dump was written with
+  bool live = false;        // memory that changes while it is read
   bool incomplete = false;  // the input says, or shows, that memory is missing
   std::vector<std::string> warnings;
 };

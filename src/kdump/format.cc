@@ -24,6 +24,10 @@ std::size_t main_header_bytes(Abi abi) {
   return main_layout(abi).end;
 }
 
+std::size_t status_offset(Abi abi) {
+  return main_layout(abi).status;
+}
+
 std::size_t sub_header_bytes(Abi abi) {
   constexpr std::array<std::size_t, 3> kBytes = {kSubHeaderBytes, 80, 96};
   return kBytes[static_cast<std::size_t>(abi)];

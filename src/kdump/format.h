@@ -39,6 +39,7 @@ inline constexpr std::uint32_t kIncomplete = 8;       // status: memory is missi
 inline constexpr Pfn kMaxPfn = Pfn{1} << 40;          // 52-bit addresses, pages of 4 KiB
 inline constexpr std::size_t kMainHeaderBytes = 464;  // Abi::bits64, no other is larger
 inline constexpr std::size_t kSubHeaderBytes = 104;   // Abi::bits64, no other is larger
+inline constexpr std::size_t kStatusBytes = 4;
 inline constexpr std::size_t kDescriptorBytes = 24;
 inline constexpr std::size_t kUtsFields = 6;  // sysname nodename release version machine domain
 inline constexpr std::size_t kUtsFieldBytes = 65;
@@ -58,6 +59,7 @@ enum class Abi : std::uint8_t {
 
 std::size_t main_header_bytes(Abi abi);
 std::size_t sub_header_bytes(Abi abi);  // of version 6
+std::size_t status_offset(Abi abi);     // of the status in the main header
 // Of a kernel whose ELF core has this class and e_machine.
 Abi abi_of_elf(bool is_64bit, std::uint16_t machine);
 
@@ -97,6 +99,7 @@ struct Header {
   }
 
   [[nodiscard]] std::size_t sub_header_bytes() const { return kdump::sub_header_bytes(abi); }
+  [[nodiscard]] std::size_t status_offset() const { return kdump::status_offset(abi); }
 
   // Sets the counts of blocks for this many pages and bytes of notes; false when the format's 32
   // bits cannot count them.
