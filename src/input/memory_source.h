@@ -57,6 +57,11 @@ struct VirtualRange {
   std::uint64_t size = 0;
 };
 
+struct MemoryRange {
+  PhysAddr begin;
+  PhysAddr end;
+};
+
 // What the dump's headers say, beside the memory itself.
 struct DumpInfo {
   std::string path;
@@ -70,6 +75,11 @@ struct DumpInfo {
   std::string vmcoreinfo;        // text of the VMCOREINFO note, empty: none
   std::uint32_t cpus = 0;        // NT_PRSTATUS notes
   std::vector<VirtualRange> virtual_ranges;
+  std::vector<MemoryRange> memory;  // sorted and disjoint; empty: only presence() tells
+  unsigned word_bits = 64;          // of the kernel's ELF class
+  std::uint32_t elf_flags = 0;      // e_flags of an ELF core, without the mark of incomplete ones
+  std::uint8_t elf_os_abi = 0;
+  bool live = false;            // /proc/kcore: memory goes on changing while it is read
   unsigned dump_level = 0;      // pages of these classes are gone already
   bool stores_encoded = false;  // fetch_stored() may be used
   std::uint32_t codec_flag =
