@@ -14,13 +14,6 @@ constexpr std::uint32_t kSkippableMagic = 0x184d2a50;  // the low four bits are 
 constexpr std::size_t kMagicBytes = 4;
 constexpr std::size_t kSkippableHeader = 8;
 
-std::optional<FrameKind> kind_of(std::uint32_t magic) {
-  if (magic == kZstdMagic) return FrameKind::zstd;
-  if (magic == kLz4Magic) return FrameKind::lz4;
-  if ((magic & ~0xfU) == kSkippableMagic) return FrameKind::skippable;
-  return std::nullopt;
-}
-
 template <class T>
 T little(std::span<const std::byte> bytes, std::size_t at) {
   return load<T>(bytes.data() + at, ByteOrder::little);
@@ -95,8 +88,13 @@ FrameScan none(std::string why) {
 
 }  // namespace
 
-bool looks_framed(std::span<const std::byte> start) {
-  return start.size() >= kMagicBytes && kind_of(little<std::uint32_t>(start, 0));
+std::optional<FrameKind> frame_kind(std::span<const std::byte> start) {
+  if (start.size() < kMagicBytes) return std::nullopt;
+  const auto magic = little<std::uint32_t>(start, 0);
+  if (magic == kZstdMagic) return FrameKind::zstd;
+  if (magic == kLz4Magic) return FrameKind::lz4;
+  if ((magic & ~0xfU) == kSkippableMagic) return FrameKind::skippable;
+  return std::nullopt;
 }
 
 const char* name_of(FrameKind kind) {
@@ -108,7 +106,7 @@ Result<FrameScan> scan_frame(PeekReader& peek, std::uint64_t at, std::uint64_t f
   if (!start) return start.take_error();
   const auto cut = [&] { return none(fmt::format("ends within the frame at {:#x}", at)); };
   if (start->size() < kMagicBytes) return cut();
-  const auto kind = kind_of(little<std::uint32_t>(*start, 0));
+  const auto kind = frame_kind(*start);
   if (!kind) return none(fmt::format("no zstd or lz4 frame at {:#x}", at));
   FrameShape shape{*kind, at, 0, std::nullopt};
   if (*kind == FrameKind::skippable) {

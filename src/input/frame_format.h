@@ -25,8 +25,11 @@ struct FrameShape {
 // A frame that stores more is taken for one that is too large before its end is looked for.
 inline constexpr std::uint64_t kMaxStoredFrame = 72U << 20;
 
-// Whether a file that starts like this (4 bytes) is a sequence of frames.
-bool looks_framed(std::span<const std::byte> start);
+// What kind of frame starts like this (4 bytes).
+std::optional<FrameKind> frame_kind(std::span<const std::byte> start);
+inline bool looks_framed(std::span<const std::byte> start) {
+  return frame_kind(start).has_value();
+}
 const char* name_of(FrameKind kind);
 
 // The frame at `at`. No shape: there is none, and `why` says so; errors are those of reading.
