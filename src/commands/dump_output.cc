@@ -56,6 +56,8 @@ std::unique_ptr<DumpWriter> make_elf_writer(const Input& input, unsigned level,
   spec.machine = dump.machine != 0         ? dump.machine
                  : model.arch() != nullptr ? model.arch()->elf_machine
                                            : std::uint16_t{0};
+  spec.os_abi = dump.elf_os_abi;
+  spec.flags = dump.elf_flags;
   spec.notes = input.notes;
   spec.leave_out_zeros = (level & kLevelZero) != 0;
   spec.direct_map = maps.direct_map;

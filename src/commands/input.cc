@@ -118,7 +118,7 @@ std::string find_mismatch(const Input& input, const std::string& given_file) {
 
 Result<Input> open_input(const Options& options, const Log& log) {
   Input input;
-  auto source = open_dump(options.vmcore(), options.non_mmap ? ReadMode::read : ReadMode::map);
+  auto source = open_dump(options.inputs, options.non_mmap ? ReadMode::read : ReadMode::map);
   if (!source) return source.take_error();
   input.source = std::move(*source);
 

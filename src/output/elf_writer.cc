@@ -110,8 +110,9 @@ Result<void> ElfWriter::write_file_header() {
   const Layout& layout = layout_of(spec_);
   std::array<std::byte, sizeof(Elf64_Ehdr)> raw{};
   std::memcpy(raw.data(), ELFMAG, SELFMAG);
-  raw[EI_CLASS] = std::byte{spec_.is_64bit ? ELFCLASS64 : ELFCLASS32};
-  raw[EI_DATA] = std::byte{spec_.order == ByteOrder::little ? ELFDATA2LSB : ELFDATA2MSB};
+  raw[EI_CLASS] = static_cast<std::byte>(spec_.is_64bit ? ELFCLASS64 : ELFCLASS32);
+  raw[EI_DATA] =
+      static_cast<std::byte>(spec_.order == ByteOrder::little ? ELFDATA2LSB : ELFDATA2MSB);
   raw[EI_VERSION] = std::byte{EV_CURRENT};
   raw[EI_OSABI] = std::byte{spec_.os_abi};
   FieldWriter(&raw[EI_NIDENT], spec_)
