@@ -151,8 +151,9 @@ Result<ElfHeaders> read_elf_headers(const ByteStore& file) {
   auto got = file.read_at(0, raw);
   if (!got) return got.take_error();
   const auto start = std::span(raw).first(*got);
-  if (start.size() < EI_NIDENT || !looks_like_elf(start)) {
-    return error("{}: not an ELF file", file.path());
+  if (!looks_like_elf(start)) return error("{}: not an ELF file", file.path());
+  if (start.size() < EI_NIDENT) {
+    return error("{}: truncated ELF header, {} bytes of {}", file.path(), start.size(), raw.size());
   }
   const auto elf_class = std::to_integer<unsigned>(raw[EI_CLASS]);
   const auto encoding = std::to_integer<unsigned>(raw[EI_DATA]);

@@ -94,6 +94,17 @@ TEST(Mutations, KdumpCore) {
   run(fuzz_kdump_core, kdump_core_seeds(), kFields, 4000);
 }
 
+// Headers of the first records, and the core within them.
+TEST(Mutations, Flattened) {
+  constexpr std::array<Field, 4> kFields = {
+      {{0, 32}, {4096, 4112}, {4112, 4112 + 300}, {4412, 4412 + 16}}};
+  run(fuzz_flattened, flattened_seeds(), kFields, 4000);
+}
+
+TEST(Mutations, Framed) {
+  run(fuzz_framed, framed_seeds(), {}, 4000);
+}
+
 TEST(Mutations, Vmcoreinfo) {
   run(fuzz_vmcoreinfo, vmcoreinfo_seeds(), {}, 3000);
 }
