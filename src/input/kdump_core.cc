@@ -137,8 +137,9 @@ void KdumpSource::missing(PfnRange pages, std::uint64_t descriptors) {
   if (descriptors == 0) return;
   info_.incomplete = true;
   info_.warnings.push_back(fmt::format(
-      "{} pages of page frames {:#x} to {:#x} are in {} of the split set", descriptors, pages.begin,
-      pages.end, members_.size() > 1 ? "a member that was not given" : "other members"));
+      "{} pages of page frames {:#x} to {:#x} are missing: {}", descriptors, pages.begin, pages.end,
+      members_.size() > 1 ? "no member of the split set that was given has them"
+                          : "this is one member of a split set"));
 }
 
 // Writers that let zero pages share one put it in front of all other data.

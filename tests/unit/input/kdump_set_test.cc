@@ -136,8 +136,8 @@ TEST_F(KdumpSet, OneMemberAloneHasItsPages) {
     const std::size_t others = pages_.size() - expected({range}).size();
     if (range.begin == 0) {
       EXPECT_EQ((*source)->info().warnings.front(),
-                fmt::format("{} pages of page frames 0x40 to 0x100 are in other members of the "
-                            "split set",
+                fmt::format("{} pages of page frames 0x40 to 0x100 are missing: this is one member "
+                            "of a split set",
                             others));
     }
     ASSERT_EQ(test::read_all(**source).pages, expected({range}));
@@ -175,8 +175,8 @@ TEST_F(KdumpSet, GapsAreNamed) {
   EXPECT_TRUE(info.incomplete);
   const auto lost = [&](Pfn begin, Pfn end) {
     return fmt::format(
-        "{} pages of page frames {:#x} to {:#x} are in a member that was not given of the split "
-        "set",
+        "{} pages of page frames {:#x} to {:#x} are missing: no member of the split set that was "
+        "given has them",
         expected({{begin, end}}).size(), begin, end);
   };
   EXPECT_EQ(info.warnings, (std::vector{lost(64, 100), lost(128, 192)}));
