@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   };
   write("elf_core", fuzz::elf_core_seeds());
   write("kdump_core", fuzz::kdump_core_seeds());
+  write("kdump_set", fuzz::kdump_set_seeds());
   write("vmcoreinfo", fuzz::vmcoreinfo_seeds());
   return 0;
 }
