@@ -157,8 +157,8 @@ Result<kdump::Header> describe_dump(const Input& input, unsigned dump_level) {
   header.abi = dump.abi;
   header.block_size = static_cast<std::uint32_t>(dump.page_size);
   header.cpus = dump.cpus;
-  header.phys_base = input.model->can_translate() ? input.model->addresses().phys_base
-                                                  : dump.phys_base;
+  header.phys_base =
+      input.model->can_translate() ? input.model->addresses().phys_base : dump.phys_base;
   header.dump_level = dump_level;
   const auto crash_time = input.model->note().decimal("CRASHTIME");
   header.crash_time = crash_time ? static_cast<std::uint64_t>(*crash_time) : dump.crash_time;

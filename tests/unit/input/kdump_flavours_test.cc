@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Every header version, layout and byte order, from files that were not made by the encoder.
+#include "src/input/elf_headers.h"
 #include "src/input/kdump_core.h"
 #include "src/input/open.h"
 #include "tests/unit/support/dump_contents.h"
@@ -218,6 +219,27 @@ TEST_F(KdumpFlavours, HostileFields) {
       }
     }
   }
+}
+
+TEST_F(KdumpFlavours, OfNotesWithoutEndABoundedPartIsTaken) {
+  RawKdump raw{.vmcoreinfo = {}};
+  raw.pages = some_pages();
+  const Bytes file = raw.build();
+  const auto open_with = [&](std::size_t offset_field, std::uint64_t size) {
+    Bytes large = file;
+    test::poke(large, kPage + offset_field, std::uint64_t{large.size()});
+    test::poke(large, kPage + offset_field + 8, size);
+    large.resize(file.size() + size, std::byte{'x'});
+    auto source = open(large);
+    EXPECT_TRUE(source) << source.message();
+    return std::move(*source);
+  };
+  const auto with_notes = open_with(48, kMaxNoteBytes + 4096);
+  EXPECT_LE(with_notes->info().notes.size(), kMaxNoteBytes);
+  expect_pages(*with_notes, raw.pages);
+  const auto with_text = open_with(32, (2U << 20) + 4096);
+  EXPECT_EQ(with_text->info().vmcoreinfo, std::string(1U << 20, 'x'));
+  expect_pages(*with_text, raw.pages);
 }
 
 TEST_F(KdumpFlavours, PageFramesBeyondTheEndAreNoPages) {
