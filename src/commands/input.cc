@@ -95,8 +95,9 @@ std::optional<kdump::Utsname> utsname_in_memory(const Input& input) {
 void set_utsname(const Input& input, kdump::Header& header) {
   const KernelModel& model = *input.model;
   const auto release = model.note().text("OSRELEASE");
+  header.utsname = input.source->info().utsname;  // of a kdump dump; QEMU sets the machine alone
   header.utsname[0] = "Linux";
-  header.utsname[2] = release.value_or("");
+  if (release) header.utsname[2] = *release;
   header.utsname[4] =
       model.arch() != nullptr ? model.arch()->name : input.source->info().machine_name;
   const auto found = utsname_in_memory(input);
@@ -156,10 +157,11 @@ Result<kdump::Header> describe_dump(const Input& input, unsigned dump_level) {
   header.abi = dump.abi;
   header.block_size = static_cast<std::uint32_t>(dump.page_size);
   header.cpus = dump.cpus;
-  header.phys_base = input.model->addresses().phys_base;
+  header.phys_base =
+      input.model->can_translate() ? input.model->addresses().phys_base : dump.phys_base;
   header.dump_level = dump_level;
-  header.crash_time =
-      static_cast<std::uint64_t>(input.model->note().decimal("CRASHTIME").value_or(0));
+  const auto crash_time = input.model->note().decimal("CRASHTIME");
+  header.crash_time = crash_time ? static_cast<std::uint64_t>(*crash_time) : dump.crash_time;
   header.vmcoreinfo_size = input.vmcoreinfo_size;
   if (!header.plan(dump.max_pfn, input.notes.size())) {
     return error("{}: {} page frames are more than the dump format can describe", dump.path,

@@ -89,9 +89,15 @@ TEST(Mutations, ElfCore) {
 }
 
 TEST(Mutations, KdumpCore) {
-  constexpr std::array<Field, 5> kFields = {
-      {{424, 464}, {4096, 4200}, {8192, 8194}, {12288, 12290}, {16384, 16384 + 4 * 24}}};
-  run(fuzz_kdump_core, kdump_core_seeds(), kFields, 4000);
+  constexpr std::array<Field, 6> kFields = {
+      {{8, 12}, {404, 464}, {4096, 4200}, {8192, 8194}, {12288, 12290}, {16384, 16384 + 4 * 24}}};
+  run(fuzz_kdump_core, kdump_core_seeds(), kFields, 8000);
+}
+
+TEST(Mutations, KdumpSet) {
+  constexpr std::array<Field, 4> kFields = {
+      {{4100 + 4, 4100 + 104}, {16388, 16388 + 3 * 24}, {0, 4}, {4 + 404, 4 + 464}}};
+  run(fuzz_kdump_set, kdump_set_seeds(), kFields, 4000);
 }
 
 // Headers of the first records, and the core within them.

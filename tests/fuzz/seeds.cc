@@ -3,6 +3,7 @@
 #include "tests/unit/support/elf_builder.h"
 #include "tests/unit/support/flat_builder.h"
 #include "tests/unit/support/kdump_builder.h"
+#include "tests/unit/support/raw_kdump.h"
 
 namespace vmsift::fuzz {
 namespace {
@@ -24,6 +25,13 @@ std::map<Pfn, std::optional<test::Bytes>> few_pages() {
           {2, test::noise(4096, 2)},
           {3, test::zeros(4096)},
           {9, test::words(4096, 9)}};
+}
+
+test::RawKdump raw_kdump(test::Flavour flavour, ByteOrder order, std::uint32_t version) {
+  test::RawKdump raw{.flavour = flavour, .order = order, .version = version};
+  raw.codec = find_codec_by_name("zlib");
+  for (const auto& [pfn, bytes] : few_pages()) raw.pages[pfn] = *bytes;
+  return raw;
 }
 
 }  // namespace
@@ -58,6 +66,28 @@ std::vector<std::vector<std::byte>> kdump_core_seeds() {
     spec.vmcoreinfo_size = 40;
     test::write_kdump(dir.file("dump"), spec);
     seeds.push_back(test::read_file(dir.file("dump")));
+  }
+  for (const test::Flavour flavour : test::kFlavours) {
+    for (const std::uint32_t version : {1U, 3U, 5U, 6U}) {
+      const auto order = version % 2 == 0 ? ByteOrder::big : ByteOrder::little;
+      seeds.push_back(raw_kdump(flavour, order, version).build());
+    }
+  }
+  return seeds;
+}
+
+std::vector<std::vector<std::byte>> kdump_set_seeds() {
+  std::vector<std::vector<std::byte>> seeds;
+  for (const test::Flavour flavour : test::kFlavours) {
+    std::vector<std::byte> seed(4);
+    for (const PfnRange range : {PfnRange{2, 10}, PfnRange{0, 2}}) {
+      test::RawKdump raw = raw_kdump(flavour, ByteOrder::little, 6);
+      raw.split = range;
+      const test::Bytes member = raw.build();
+      if (seed.size() == 4) test::poke(seed, 0, static_cast<std::uint32_t>(member.size()));
+      test::append(seed, member);
+    }
+    seeds.push_back(std::move(seed));
   }
   return seeds;
 }

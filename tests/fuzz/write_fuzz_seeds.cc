@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   write("kdump_core", fuzz::kdump_core_seeds());
   write("flattened", fuzz::flattened_seeds());
   write("framed", fuzz::framed_seeds());
+  write("kdump_set", fuzz::kdump_set_seeds());
   write("vmcoreinfo", fuzz::vmcoreinfo_seeds());
   return 0;
 }

@@ -3,7 +3,7 @@
 // description: what the code and this file agree on is what other readers expect.
 #include "src/kdump/format.h"
 
-#include "tests/unit/support/test_bytes.h"
+#include "tests/unit/support/raw_kdump.h"
 
 #include <gtest/gtest.h>
 
@@ -166,6 +166,88 @@ TEST(KdumpFormat, SignaturesOfFilesThatAreRead) {
   EXPECT_FALSE(has_signature(test::text_bytes("KDUMP  ")));
   EXPECT_FALSE(has_signature(test::text_bytes("DISKDUMP")));
   EXPECT_FALSE(has_signature({}));
+}
+
+// Against files that were put together byte by byte.
+TEST(KdumpFormat, HeadersOfEveryFlavourAreEncodedByteForByte) {
+  for (const test::Flavour flavour : test::kFlavours) {
+    for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
+      for (std::uint32_t version = 0; version <= 6; ++version) {
+        for (const bool split : {false, true}) {
+          test::RawKdump raw{.flavour = flavour, .order = order, .version = version, .status = 9};
+          raw.pages = {{3, test::words(4096, 1)}, {70000, test::words(4096, 2)}};
+          if (split && version >= 2) raw.split = PfnRange{0x40, 0x11171};
+          raw.eraseinfo = "erase x\n";
+          const Bytes file = raw.build();
+          Header h;
+          h.abi = static_cast<Abi>(flavour);
+          h.version = version;
+          h.utsname = {"Linux", "node", "4.9.0", "#1", "machine", "(none)"};
+          h.crash_time = 1700000000;
+          h.status = 9;
+          h.cpus = 3;
+          h.phys_base = 0x200000;
+          h.dump_level = 17;
+          h.split = split;
+          h.start_pfn = split ? 0x40 : 0;
+          h.end_pfn = split ? 0x11171 : 0;
+          const std::size_t sub_end = test::places(flavour).sub_end;
+          const std::size_t notes = raw.notes().size();
+          h.notes_offset = 4096 + sub_end;
+          h.notes_size = notes;
+          h.vmcoreinfo_offset = 4096 + sub_end + notes - 32;  // the text, padded
+          h.vmcoreinfo_size = raw.vmcoreinfo.size();
+          h.eraseinfo_offset = file.size() - 8;
+          h.eraseinfo_size = 8;
+          ASSERT_TRUE(h.plan(70001, notes));
+          EXPECT_EQ(h.descriptors_offset(), raw.descriptors);
+          Bytes block(4096);
+          Bytes sub = test::noise(h.sub_header_bytes(), 1);
+          encode_main(h, order, block);
+          encode_sub(h, order, sub);
+          SCOPED_TRACE(static_cast<int>(flavour) * 100 + static_cast<int>(version));
+          ASSERT_EQ(block, Bytes(file.begin(), file.begin() + 4096));
+          ASSERT_EQ(sub, Bytes(file.begin() + 4096,
+                               file.begin() + 4096 + static_cast<std::ptrdiff_t>(sub_end)));
+        }
+      }
+    }
+  }
+}
+
+TEST(KdumpFormat, SizesOfEveryLayout) {
+  EXPECT_EQ(main_header_bytes(Abi::bits64), 464U);
+  EXPECT_EQ(main_header_bytes(Abi::packed32), 452U);
+  EXPECT_EQ(main_header_bytes(Abi::padded32), 452U);
+  EXPECT_EQ(sub_header_bytes(Abi::bits64), 104U);
+  EXPECT_EQ(sub_header_bytes(Abi::packed32), 80U);
+  EXPECT_EQ(sub_header_bytes(Abi::padded32), 96U);
+  EXPECT_EQ(abi_of_elf(true, 62), Abi::bits64);     // x86_64
+  EXPECT_EQ(abi_of_elf(false, 3), Abi::packed32);   // i386
+  EXPECT_EQ(abi_of_elf(false, 40), Abi::padded32);  // arm
+  EXPECT_EQ(abi_of_elf(false, 20), Abi::padded32);  // ppc
+  EXPECT_EQ(abi_of_elf(false, 8), Abi::padded32);   // mips
+  Header h;
+  h.abi = Abi::packed32;
+  ASSERT_TRUE(h.plan(1, 4096 - 80));
+  EXPECT_EQ(h.sub_header_blocks, 1U);
+  ASSERT_TRUE(h.plan(1, 4096 - 79));
+  EXPECT_EQ(h.sub_header_blocks, 2U);
+}
+
+// What 32 bits cannot hold is cut to the most that they can.
+TEST(KdumpFormat, WideValuesInNarrowFields) {
+  Header h = sample();
+  h.abi = Abi::packed32;
+  h.start_pfn = std::uint64_t{1} << 33;
+  Bytes block(4096);
+  Bytes sub(80);
+  encode_main(h, ByteOrder::little, block);
+  encode_sub(h, ByteOrder::little, sub);
+  EXPECT_EQ(peek<std::uint32_t>(block, 404), 0xffffffffU);  // seconds
+  EXPECT_EQ(peek<std::uint32_t>(sub, 0), 0xffffffffU);      // phys_base
+  EXPECT_EQ(peek<std::uint32_t>(sub, 12), 0xffffffffU);     // start_pfn
+  EXPECT_EQ(peek<std::uint64_t>(sub, 56), std::uint64_t{1} << 33);
 }
 
 TEST(KdumpFormat, WhatWasEncodedIsDecoded) {
