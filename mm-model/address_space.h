@@ -23,7 +23,9 @@ class AddressSpace {
   // nullopt: not mapped, or the tables that would say so are not in the dump.
   [[nodiscard]] std::optional<Translation> translate(VirtAddr vaddr);
   // As translate(), but through the page tables alone: for checking one against the other.
-  [[nodiscard]] std::optional<Translation> walk(VirtAddr vaddr);
+  // `observer` is shown each entry on the way.
+  [[nodiscard]] std::optional<Translation> walk(VirtAddr vaddr,
+                                                const WalkObserver* observer = nullptr);
 
   // False when any byte cannot be had; `into` is then undefined.
   [[nodiscard]] bool read(VirtAddr vaddr, std::span<std::byte> into);
