@@ -22,5 +22,6 @@ int main(int argc, char** argv) {
   write("elf_core", fuzz::elf_core_seeds());
   write("kdump_core", fuzz::kdump_core_seeds());
   write("vmcoreinfo", fuzz::vmcoreinfo_seeds());
+  write("printk_log", fuzz::printk_log_seeds());
   return 0;
 }
