@@ -5,6 +5,7 @@
 #include "src/commands/commands.h"
 #include "src/commands/input.h"
 #include "src/commands/json_output.h"
+#include "src/commands/vtop.h"
 #include "src/copy/copy_pages.h"
 #include "src/output/kdump_writer.h"
 #include "src/pipeline/pipeline.h"
@@ -76,6 +77,7 @@ Result<void> CreateRun::open() {
   if (!input) return input.take_error();
   input_ = std::move(*input);
   if (!input_.mismatch.empty()) return {};
+  if (options_.vtop) log_.report(explain_address(input_, *options_.vtop));
   const DumpInfo& dump = input_.source->info();
   report_.dumpfile = options_.dumpfile();
   report_.codec = options_.codec->name;
@@ -228,6 +230,8 @@ int CreateRun::conclude(std::optional<Error> failure) {
 }  // namespace
 
 Result<int> run_create(const Options& options, const Log& log) {
+  const bool writes = !options.outputs.empty() || options.flattened || options.dry_run;
+  if (options.vtop && !writes) return run_vtop(options, log);
   return CreateRun(options, log).run();
 }
 

@@ -136,7 +136,7 @@ Result<int> run_mem_usage(const Options& options, const Log& log) {
   }
   if (auto checked = check_json(options); !checked) return checked.take_error();
 
-  Progress progress(log, "Measuring memory", dump.max_pfn, dump.page_size);
+  Progress progress(log, "Measuring pages", dump.max_pfn, dump.page_size);
   auto usage = measure_usage(*input, thread_count(options.threads), progress);
   if (!usage) return usage.take_error();
   if (!options.json || !options.json->empty()) log.report(mem_usage_table(*usage, dump.page_size));
