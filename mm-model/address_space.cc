@@ -20,10 +20,10 @@ std::optional<Translation> AddressSpace::translate(VirtAddr vaddr) {
   return walk(vaddr);
 }
 
-std::optional<Translation> AddressSpace::walk(VirtAddr vaddr) {
-  return walk_page_table(layout_.table, vaddr, [this](PhysAddr at, std::span<std::byte> into) {
-    return read_physical(at, into);
-  });
+std::optional<Translation> AddressSpace::walk(VirtAddr vaddr, const WalkObserver* observer) {
+  return walk_page_table(
+      layout_.table, vaddr,
+      [this](PhysAddr at, std::span<std::byte> into) { return read_physical(at, into); }, observer);
 }
 
 std::optional<std::pair<VirtAddr, Translation>> AddressSpace::first_mapped(VirtAddr from) {

@@ -8,6 +8,7 @@
 #include "src/commands/input.h"
 #include "src/commands/json_output.h"
 #include "src/commands/split_ranges.h"
+#include "src/commands/vtop.h"
 #include "src/copy/copy_pages.h"
 #include "src/pipeline/pipeline.h"
 #include "src/pipeline/side_by_side.h"
@@ -99,10 +100,12 @@ Result<void> CreateRun::open() {
   auto input = open_input(options_, log_);
   if (!input) return input.take_error();
   input_ = std::move(*input);
+  if (!input_.mismatch.empty()) return {};
+  if (options_.vtop) log_.report(explain_address(input_, *options_.vtop));
   report_.dumpfile = options_.flattened ? "STDOUT" : options_.dumpfile();
   report_.codec = options_.codec->name;
   report_.threads = thread_count(options_.threads);
-  if (input_.mismatch.empty() && is_private(*options_.codec)) {
+  if (is_private(*options_.codec)) {
     log_.warning(
         "pages compressed with {} are read by vmsift alone; `vmsift -z {} DUMP` makes a dump for "
         "every reader",
@@ -379,6 +382,8 @@ int CreateRun::conclude(std::optional<Error> failure) {
 }  // namespace
 
 Result<int> run_create(const Options& options, const Log& log) {
+  const bool writes = !options.outputs.empty() || options.flattened || options.dry_run;
+  if (options.vtop && !writes) return run_vtop(options, log);
   return CreateRun(options, log).run();
 }
 

@@ -61,7 +61,9 @@ void report(const Input& input, const Options& options, const Log& log) {
   const KernelModel& model = *input.model;
   for (const std::string& w : dump.warnings) log.warning("{}: {}", dump.path, w);
   for (const std::string& w : model.warnings()) log.warning("{}", w);
+  const bool classifies = options.command != Command::dmesg;
   for (const Downgrade& d : model.downgrades()) {
+    if (!classifies) break;
     // Levels 0 and 1 ask for no class, but some pages should not be touched at any level.
     const bool only_untouchable = options.command == Command::create &&
                                   options.dump_level <= kLevelZero && !model.memory_map();
@@ -135,7 +137,7 @@ Result<Input> open_input(const Options& options, const Log& log) {
       log.warning("PAGESIZE={} of the note is passed over: {}", *bytes, set.message());
     }
   }
-  if (note.empty() && options.dump_level > 1) {
+  if (note.empty() && options.dump_level > 1 && options.command != Command::dmesg) {
     return error(
         "{}: no VMCOREINFO, which dump level {} needs (levels 0 and 1 do not; -i FILE gives "
         "one)",

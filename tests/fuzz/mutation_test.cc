@@ -115,5 +115,15 @@ TEST(Mutations, Vmcoreinfo) {
   run(fuzz_vmcoreinfo, vmcoreinfo_seeds(), {}, 3000);
 }
 
+TEST(Mutations, PrintkLog) {
+  // The note; behind it variables, the ring's header, and the first records, descriptors or infos.
+  constexpr std::array<Field, 5> kFields = {{{0, 1100},
+                                             {2048 + 0x100, 2048 + 0x240},
+                                             {2048 + 0x1000, 2048 + 0x1060},
+                                             {2048 + 0x2000, 2048 + 0x2200},
+                                             {2048 + 0x4000, 2048 + 0x4560}}};
+  run(fuzz_printk_log, printk_log_seeds(), kFields, 4000);
+}
+
 }  // namespace
 }  // namespace vmsift::fuzz

@@ -18,6 +18,7 @@ void fuzz_kdump_set(Input input);  // 4 bytes say how long the first of two memb
 void fuzz_vmcoreinfo(Input input);
 void fuzz_flattened(Input input);
 void fuzz_framed(Input input);
+void fuzz_printk_log(Input input);
 
 // Small valid inputs to begin with.
 std::vector<std::vector<std::byte>> elf_core_seeds();
@@ -26,5 +27,6 @@ std::vector<std::vector<std::byte>> kdump_set_seeds();
 std::vector<std::vector<std::byte>> vmcoreinfo_seeds();
 std::vector<std::vector<std::byte>> flattened_seeds();
 std::vector<std::vector<std::byte>> framed_seeds();
+std::vector<std::vector<std::byte>> printk_log_seeds();
 
 }  // namespace vmsift::fuzz
