@@ -108,6 +108,13 @@ Result<void> apply(Options& options, int letter, const char* argument) {
     case 'i':
       options.vmcoreinfo_file = argument;
       return {};
+    case 'g':
+      options.command = Command::make_vmcoreinfo;
+      options.vmcoreinfo_out = argument;
+      return {};
+    case 'x':
+      options.vmlinux_file = argument;
+      return {};
     case 'v':
       options.command = Command::version;
       return {};
@@ -140,6 +147,7 @@ Result<void> apply(Options& options, int letter, const char* argument) {
 
 Result<void> take_operands(Options& options, int argc, char** argv) {
   const int given = argc - optind;
+  if (options.command == Command::make_vmcoreinfo && given == 0) return {};
   const bool needs_output = options.command == Command::create && !options.dry_run;
   if (given < (needs_output ? 2 : 1)) {
     return error("{} is missing", given == 0 ? "VMCORE" : "DUMPFILE");
@@ -167,7 +175,7 @@ Error refused_option(std::string_view short_options, std::string_view word) {
 Result<Options> parse_options(int argc, char** argv) {
   Options options;
   options.codec = find_codec_by_name("none");
-  std::string short_options = ":d:Dfhi:v";
+  std::string short_options = ":d:Dfg:hi:vx:";
   for (const Codec* codec : all_codecs()) {
     if (codec->option != 0) short_options += codec->option;
   }

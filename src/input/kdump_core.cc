@@ -95,6 +95,7 @@ Result<void> KdumpCore::load() {
   info_.path = file_->path();
   info_.format = "kdump-compressed";
   info_.machine_name = header_.utsname[4];
+  info_.os_release = header_.utsname[2];
   info_.order = main->order;
   info_.page_size = header_.block_size;
   info_.max_pfn = header_.max_pfn;

@@ -63,6 +63,7 @@ struct DumpInfo {
   std::string format;         // "ELF core", "kdump-compressed"
   std::uint16_t machine = 0;  // e_machine; 0: only its name is known
   std::string machine_name;   // as uname -m says it; empty: only its number is known
+  std::string os_release;     // as uname -r says it, where the dump's own header does
   ByteOrder order = ByteOrder::little;
   std::size_t page_size = 4096;
   Pfn max_pfn = 0;               // one past the last page frame

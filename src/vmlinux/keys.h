@@ -28,7 +28,6 @@ inline constexpr std::array kKeys = {
     KeyRule{"SYMBOL(swapper_pg_dir)"},
     KeyRule{"SYMBOL(_stext)"},
     KeyRule{"SYMBOL(vmap_area_list)"},
-    KeyRule{"SYMBOL(vmlist)", {}, true},
     KeyRule{"SYMBOL(mem_map)"},
     KeyRule{"SYMBOL(contig_page_data)"},
     KeyRule{"SYMBOL(mem_section)"},
@@ -69,7 +68,6 @@ inline constexpr std::array kKeys = {
     KeyRule{"OFFSET(list_head.prev)"},
     KeyRule{"OFFSET(vmap_area.va_start)", "vmap_area_list"},
     KeyRule{"OFFSET(vmap_area.list)", "vmap_area_list"},
-    KeyRule{"OFFSET(vm_struct.addr)", "!vmap_area_list"},
     KeyRule{"LENGTH(zone.free_area)"},
     // The log since 5.10: records in a ring without locks.
     KeyRule{"SYMBOL(prb)", "printk_ringbuffer"},
@@ -158,11 +156,11 @@ inline constexpr std::array kKeys = {
     KeyRule{"SYMBOL(init_level4_pgt)"},
     KeyRule{"SYMBOL(node_data)"},
     KeyRule{"LENGTH(node_data)"},
-    // No note has these. They find the kernel in a dump that has no note (Arch::find_boot).
+    // No note has these. They find the kernel in a dump that has no note (Arch::find_boot), and
+    // its build id in the dump's memory.
     KeyRule{"SYMBOL(linux_banner)"},
-    KeyRule{"SYMBOL(phys_base)"},
+    KeyRule{"SYMBOL(__start_notes)"},
     KeyRule{"SYMBOL(sme_me_mask)"},
-    KeyRule{"SYMBOL(__pgtable_l5_enabled)"},
 };
 
 }  // namespace vmsift
