@@ -17,6 +17,22 @@ bool holds(AddressSpace& memory, PhysAddr at, const ImageAnchor& anchor) {
   });
 }
 
+// "Linux version 6.1.0 (builder) ...": what stands between, where it looks like a release.
+std::optional<std::string> release_in_page(std::string_view page) {
+  constexpr std::string_view kStart = "Linux version ";
+  constexpr std::size_t kLongest = 64;  // of a field of struct new_utsname
+  for (auto at = page.find(kStart); at != std::string_view::npos; at = page.find(kStart, at + 1)) {
+    const std::string_view rest = page.substr(at + kStart.size(), kLongest + 2);
+    const auto end = rest.find(" (");
+    if (end == std::string_view::npos || end == 0 || rest[0] < '0' || rest[0] > '9') continue;
+    const std::string_view release = rest.substr(0, end);
+    if (std::all_of(release.begin(), release.end(), [](char c) { return c > ' ' && c < 0x7f; })) {
+      return std::string(release);
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<ImageAnchor> image_anchor(const Vmcoreinfo& given) {
@@ -54,6 +70,22 @@ std::uint64_t find_image(const MemorySource& source, AddressSpace& memory,
     pfn += pages;
   }
   return seen;
+}
+
+std::optional<std::string> release_in_memory(const MemorySource& source) {
+  const AddressLayout none;
+  AddressSpace memory(none, source);
+  std::string page(source.info().page_size, '\0');
+  Pfn pfn = 0;
+  for (std::uint64_t pages = 0; pages < kMaxBannerPages; ++pages, ++pfn) {
+    pfn = source.next_window(pfn, 1);
+    if (pfn >= source.info().max_pfn) break;
+    if (!memory.read_physical({pfn * page.size()}, std::as_writable_bytes(std::span(page)))) {
+      continue;
+    }
+    if (auto release = release_in_page(page)) return release;
+  }
+  return std::nullopt;
 }
 
 }  // namespace vmsift

@@ -36,4 +36,9 @@ std::uint64_t find_image(const MemorySource& source, AddressSpace& memory,
                          const ImageAnchor& anchor, std::uint64_t remainder,
                          std::uint64_t alignment, const std::function<bool(PhysAddr)>& visit);
 
+// The release of a kernel whose banner is in memory, for telling the user; nullopt: not among the
+// first kMaxBannerPages pages.
+constexpr std::uint64_t kMaxBannerPages = std::uint64_t{1} << 20;
+std::optional<std::string> release_in_memory(const MemorySource& source);
+
 }  // namespace vmsift

@@ -2,6 +2,7 @@
 #include "src/commands/note.h"
 
 #include "mm-model/given_note.h"
+#include "mm-model/kernel_image.h"
 #include "src/base/file.h"
 #include "src/commands/vmlinux.h"
 
@@ -49,8 +50,10 @@ std::string note_of_boot(const GivenNote& given, const Vmcoreinfo& theirs,
   if (!found) {
     log.warning("{}: where the kernel lies is not found: {}", dump.path, found.message());
   } else if (!*found) {
-    mismatch = fmt::format("{} is of kernel {}, which is not in the memory of {}", given.file,
-                           theirs.text("OSRELEASE").value_or("?"), dump.path);
+    const auto release = release_in_memory(source);
+    mismatch = fmt::format("{} is of kernel {}, which is not in the memory of {}{}", given.file,
+                           theirs.text("OSRELEASE").value_or("?"), dump.path,
+                           release ? fmt::format(": that names {}", *release) : "");
   } else {
     return **found;
   }
