@@ -65,23 +65,25 @@ Result<pid_t> start(const std::string& program, const std::string& vmlinux, int 
   return pid;
 }
 
-// False at the end, or when there is more than `most`.
-bool take(int fd, std::string& into, std::size_t most) {
+// Closes the pipe at its end, or when there is more than `most`: who still writes gets SIGPIPE.
+void take(File& from, std::string& into, std::size_t most) {
   std::array<char, 65536> buffer;
-  const ssize_t n = ::read(fd, buffer.data(), buffer.size());
-  if (n < 0) return errno == EINTR;
-  into.append(buffer.data(), static_cast<std::size_t>(n));
-  return n > 0 && into.size() <= most;
+  const ssize_t n = ::read(from.fd(), buffer.data(), buffer.size());
+  if (n < 0 && errno == EINTR) return;
+  if (n > 0) into.append(buffer.data(), static_cast<std::size_t>(n));
+  if (n <= 0 || into.size() > most) from = File();
 }
 
 // Both at once: a program that fills one pipe while we wait at the other would never end.
-void read_all(int out, std::string& text, int err, std::string& complaint) {
-  std::array<pollfd, 2> fds = {{{out, POLLIN, 0}, {err, POLLIN, 0}}};
-  while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-    if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) return;
-    if (fds[0].revents != 0 && !take(out, text, Vmcoreinfo::kMaxText)) fds[0].fd = -1;
-    if (fds[1].revents != 0 && !take(err, complaint, kMaxComplaint)) fds[1].fd = -1;
-    for (pollfd& fd : fds) fd.revents = 0;
+void read_all(File& out, std::string& text, File& err, std::string& complaint) {
+  while (out.is_open() || err.is_open()) {
+    std::array<pollfd, 2> fds = {{{out.fd(), POLLIN, 0}, {err.fd(), POLLIN, 0}}};
+    if (::poll(fds.data(), fds.size(), -1) < 0) {
+      if (errno != EINTR) return;
+      continue;
+    }
+    if (fds[0].revents != 0) take(out, text, Vmcoreinfo::kMaxText);
+    if (fds[1].revents != 0) take(err, complaint, kMaxComplaint);
   }
 }
 
@@ -127,11 +129,8 @@ Result<std::string> describe_vmlinux(const std::string& program, const std::stri
   err->out = File();
   std::string text;
   std::string complaint;
-  read_all(out->in.fd(), text, err->in.fd(), complaint);
+  read_all(out->in, text, err->in, complaint);
   const bool too_much = text.size() > Vmcoreinfo::kMaxText;
-  // Who still writes gets SIGPIPE now, so that the wait ends.
-  out->in = File();
-  err->in = File();
   int status = 0;
   while (::waitpid(*pid, &status, 0) < 0) {
     if (errno != EINTR) return system_error(errno, kName);

@@ -42,7 +42,7 @@ TEST(Damage, Anywhere) {
   Random random(1);
   for (const char* name : {"kernel_414", "kernel_61", "kernel_63", "kernel_611"}) {
     const Bytes whole = read_kernel(name);
-    for (int i = 0; i < 400; ++i) {
+    for (int i = 0; i < 2000; ++i) {
       Bytes bytes = whole;
       for (auto edits = 1 + random.below(20); edits != 0; --edits) {
         const std::size_t at = random.below(2) != 0 ? random.below(bytes.size())
