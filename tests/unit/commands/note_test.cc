@@ -110,12 +110,12 @@ TEST(ConfirmBuild, TheKernelsOwnNotesDecide) {
   test::SyntheticKernel kernel({});
   const auto base =
       static_cast<std::uint64_t>(Vmcoreinfo(kernel.note.text()).number("phys_base").value_or(0));
-  constexpr std::uint64_t kNotes = 0xffffffff80000000 + (1 << 20);
-  kernel.note.set_hex("SYMBOL(__start_notes)", kNotes);
+  constexpr std::uint64_t kPlace = 1 << 20;
+  kernel.note.set_hex("SYMBOL(__start_notes)", 0xffffffff80000000 + kPlace - base);
   const GivenNote given{"BUILD-ID=" + kBuildA + "\n", "vmlinux"};
   EXPECT_FALSE(confirm_build_in_memory(given, kernel.model(), kernel.memory));
   for (std::uint64_t i = 0; i < 20; ++i) {
-    kernel.memory.put<std::uint8_t>({base + (1 << 20) + 500 + i}, 0xaa);
+    kernel.memory.put<std::uint8_t>({kPlace + 500 + i}, 0xaa);
   }
   EXPECT_TRUE(confirm_build_in_memory(given, kernel.model(), kernel.memory));
   EXPECT_FALSE(confirm_build_in_memory({"BUILD-ID=" + kBuildB + "\n", "vmlinux"}, kernel.model(),

@@ -17,6 +17,8 @@ struct list_head {
 struct atomic_t {
   int counter;
 };
+typedef atomic_t atomic_long_t;
+KEEP atomic_long_t an_atomic_long;
 struct flags_t {
   u64 f;
 };
