@@ -10,7 +10,9 @@
 #include "src/input/memory_source.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -32,6 +34,13 @@ struct Arch {
   unsigned max_physmem_bits;   // where the note has no NUMBER(MAX_PHYSMEM_BITS)
   // Errors name the key that is missing.
   Result<AddressLayout> (*detect_layout)(const DumpInfo& dump, const Vmcoreinfo& note);
+
+  // Symbols of the kernel's image, which KASLR moves as a whole, are at this address and above.
+  std::uint64_t image_start;
+  // For a dump without a note: finds the kernel that `given` tells of as it was linked, and returns
+  // a note with what its boot decided. nullopt: that kernel is not in this memory. nullptr: cannot.
+  Result<std::optional<std::string>> (*find_boot)(const MemorySource& source,
+                                                  const Vmcoreinfo& given);
 };
 
 std::span<const Arch* const> all_archs();

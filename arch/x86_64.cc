@@ -6,7 +6,7 @@
 // vmemmap included, is randomised since 4.8 and found through the tables of swapper_pg_dir, an
 // address inside the image. The symbols in the note are those of the running kernel.
 // With memory encryption (SME, SEV; 4.14) one physical address bit of an entry is the C-bit.
-#include "arch/arch.h"
+#include "arch/x86_64.h"
 
 #include <elf.h>
 
@@ -17,7 +17,8 @@
 namespace vmsift {
 namespace {
 
-constexpr std::uint64_t kStartKernelMap = 0xffffffff80000000;
+using x86_64::kStartKernelMap;
+
 constexpr std::uint64_t kDefaultImageSize = std::uint64_t{512} << 20;  // without KASLR
 
 constexpr std::uint64_t kPresent = 1U << 0;
@@ -48,16 +49,10 @@ std::optional<std::uint64_t> find_phys_base(const DumpInfo& dump, const Vmcorein
 Result<AddressLayout> detect_layout(const DumpInfo& dump, const Vmcoreinfo& note) {
   const auto phys_base = find_phys_base(dump, note);
   if (!phys_base) return error("NUMBER(phys_base) is missing and no PT_LOAD maps the kernel text");
-  // Renamed in 4.13 (init_level4_pgt to init_top_pgt); swapper_pg_dir is an alias of either.
-  auto root = note.symbol("swapper_pg_dir");
-  if (!root) root = note.symbol("init_top_pgt");
-  if (!root) root = note.symbol("init_level4_pgt");
+  const auto root = x86_64::page_table_root(note);
   if (!root) return error("SYMBOL(swapper_pg_dir) is missing");
-
-  // The C-bit is one of the address bits that memory of the machine does not reach: 47 or 51 so
-  // far.
   const auto c_bit = static_cast<std::uint64_t>(note.number("sme_mask").value_or(0));
-  if (c_bit != 0 && !(std::has_single_bit(c_bit) && c_bit <= kFrameMask && c_bit >> 32 != 0)) {
+  if (!x86_64::is_encryption_mask(c_bit)) {
     return error("NUMBER(sme_mask) {:#x} is no bit of an address", c_bit);
   }
 
@@ -67,16 +62,40 @@ Result<AddressLayout> detect_layout(const DumpInfo& dump, const Vmcoreinfo& note
   layout.phys_base = *phys_base;
   layout.linear.push_back({{kStartKernelMap}, {*phys_base}, image});
   const bool five_levels = note.number("pgtable_l5_enabled").value_or(0) == 1;
-  layout.table.levels = five_levels ? std::span<const PageTableLevel>(kFiveLevels)
-                                    : std::span<const PageTableLevel>(kFourLevels);
-  layout.table.sign_bit = five_levels ? 56 : 47;
-  layout.table.root = {root->value - kStartKernelMap + *phys_base};
-  layout.table.encryption_mask = c_bit;
-  layout.table.decode = decode_entry;
+  layout.table =
+      x86_64::page_table({root->value - kStartKernelMap + *phys_base}, five_levels, c_bit);
   return layout;
 }
 
 }  // namespace
+
+namespace x86_64 {
+
+// Renamed in 4.13 (init_level4_pgt to init_top_pgt); swapper_pg_dir is an alias of either.
+std::optional<VirtAddr> page_table_root(const Vmcoreinfo& note) {
+  auto root = note.symbol("swapper_pg_dir");
+  if (!root) root = note.symbol("init_top_pgt");
+  if (!root) root = note.symbol("init_level4_pgt");
+  return root;
+}
+
+// The C-bit is one of the address bits that memory of the machine does not reach: 47 or 51 so far.
+bool is_encryption_mask(std::uint64_t mask) {
+  return mask == 0 || (std::has_single_bit(mask) && mask <= kFrameMask && mask >> 32 != 0);
+}
+
+PageTable page_table(PhysAddr root, bool five_levels, std::uint64_t encryption_mask) {
+  PageTable table;
+  table.levels = five_levels ? std::span<const PageTableLevel>(kFiveLevels)
+                             : std::span<const PageTableLevel>(kFourLevels);
+  table.sign_bit = five_levels ? 56 : 47;
+  table.root = root;
+  table.encryption_mask = encryption_mask;
+  table.decode = decode_entry;
+  return table;
+}
+
+}  // namespace x86_64
 
 extern constinit const Arch kX86_64 = {
     .name = "x86_64",
@@ -85,6 +104,8 @@ extern constinit const Arch kX86_64 = {
     .section_size_bits = 27,
     .max_physmem_bits = 46,
     .detect_layout = detect_layout,
+    .image_start = kStartKernelMap,
+    .find_boot = x86_64::find_boot,
 };
 
 }  // namespace vmsift

@@ -1,60 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/commands/input.h"
 
-#include "src/base/file.h"
+#include "src/commands/note.h"
 #include "src/input/open.h"
 
-#include <fcntl.h>
-
-#include <algorithm>
 #include <array>
-#include <cstring>
 #include <optional>
 
 namespace vmsift {
 namespace {
-
-Result<std::string> read_note_file(const std::string& path) {
-  auto file = File::open(path, O_RDONLY);
-  if (!file) return file.take_error();
-  std::string text(Vmcoreinfo::kMaxText, '\0');
-  auto got = file->read_at(0, std::as_writable_bytes(std::span(text)));
-  if (!got) return got.take_error();
-  text.resize(*got);
-  return text;
-}
-
-// Readers of the dump need the note too: where it came from a file, it is added to the notes.
-std::vector<std::byte> make_note(std::string_view text, ByteOrder order) {
-  constexpr std::string_view kName("VMCOREINFO\0", 11);
-  std::vector<std::byte> note(12);
-  store(&note[0], static_cast<std::uint32_t>(kName.size()), order);
-  store(&note[4], static_cast<std::uint32_t>(text.size()), order);
-  store(&note[8], std::uint32_t{0}, order);
-  for (const std::string_view part : {kName, text}) {
-    const auto bytes = std::as_bytes(std::span(part));
-    note.insert(note.end(), bytes.begin(), bytes.end());
-    note.resize(align_up(note.size(), std::size_t{4}));
-  }
-  return note;
-}
-
-void take_notes(Input& input, std::string_view text) {
-  const DumpInfo& dump = input.source->info();
-  input.notes = dump.notes;
-  const std::string_view own = dump.vmcoreinfo.empty() ? text : std::string_view(dump.vmcoreinfo);
-  if (own.empty()) return;
-  const auto find = [&] {
-    const auto wanted = std::as_bytes(std::span(own));
-    return std::search(input.notes.begin(), input.notes.end(), wanted.begin(), wanted.end());
-  };
-  if (find() == input.notes.end()) {  // from a file, or beside the notes of a kdump file
-    const auto note = make_note(own, dump.order);
-    input.notes.insert(input.notes.end(), note.begin(), note.end());
-  }
-  input.vmcoreinfo_at = static_cast<std::uint64_t>(find() - input.notes.begin());
-  input.vmcoreinfo_size = own.size();
-}
 
 void report(const Input& input, const Options& options, const Log& log) {
   const DumpInfo& dump = input.source->info();
@@ -106,15 +60,26 @@ void set_utsname(const Input& input, kdump::Header& header) {
   if (found && release && (*found)[2] == *release) header.utsname = *found;
 }
 
-// A note that the user gave must be of the kernel that the dump's own note tells of. BUILD-ID is
-// not compared: some stable kernels of 2024 export garbage there.
-std::string find_mismatch(const Input& input, const std::string& given_file) {
-  const Vmcoreinfo own(input.source->info().vmcoreinfo);
-  const auto ours = own.text("OSRELEASE");
-  const auto given = input.model->note().text("OSRELEASE");
-  if (!ours || !given || *ours == *given) return {};
-  return fmt::format("{} is of kernel {}, {} of {}", given_file, *given, input.source->info().path,
-                     *ours);
+// Of a dump without a note, memory itself tells what kernel it is of.
+std::string find_mismatch_in_memory(const Input& input, const GivenNote& given) {
+  const auto release = input.model->note().text("OSRELEASE");
+  const auto found = utsname_in_memory(input);
+  if (!release || !found || (*found)[0] != "Linux" || (*found)[2] == *release) return {};
+  return fmt::format("{} is of kernel {}, {} of {}", given.file, *release,
+                     input.source->info().path, (*found)[2]);
+}
+
+// A note that the user gave must be of the kernel whose memory this is.
+void check_match(Input& input, const ChosenNote& chosen, const GivenNote& given, const Log& log) {
+  input.mismatch = chosen.mismatch;
+  if (chosen.doubted_build && confirm_build_in_memory(given, *input.model, *input.source)) {
+    log.warning("{}, but the kernel's memory has that of {}: its note is wrong", chosen.mismatch,
+                given.file);
+    input.mismatch.clear();
+  } else if (input.mismatch.empty() && !given.file.empty() &&
+             Vmcoreinfo(input.source->info().vmcoreinfo).empty()) {
+    input.mismatch = find_mismatch_in_memory(input, given);
+  }
 }
 
 }  // namespace
@@ -125,30 +90,23 @@ Result<Input> open_input(const Options& options, const Log& log) {
   if (!source) return source.take_error();
   input.source = std::move(*source);
 
-  std::string text = input.source->info().vmcoreinfo;
-  if (!options.vmcoreinfo_file.empty()) {
-    auto given = read_note_file(options.vmcoreinfo_file);
-    if (!given) return given.take_error();
-    text = std::move(*given);
-  }
-  Vmcoreinfo note(text);
-  if (const auto bytes = note.decimal("PAGESIZE")) {
-    if (auto set = input.source->set_page_size(static_cast<std::size_t>(*bytes)); !set) {
-      log.warning("PAGESIZE={} of the note is passed over: {}", *bytes, set.message());
-    }
-  }
-  if (note.empty() && options.dump_level > 1 && options.command != Command::dmesg) {
+  auto given = read_given_note(options);
+  if (!given) return given.take_error();
+  const ChosenNote chosen = choose_note(*given, *input.source, log);
+  Vmcoreinfo note(chosen.text);
+  if (note.empty() && options.command == Command::create && options.dump_level > 1) {
     return error(
-        "{}: no VMCOREINFO, which dump level {} needs (levels 0 and 1 do not; -i FILE gives "
-        "one)",
+        "{}: no VMCOREINFO, which dump level {} needs (levels 0 and 1 do not; -x VMLINUX or -i "
+        "FILE gives one)",
         options.vmcore(), options.dump_level);
   }
-  take_notes(input, text);
+  OutputNotes notes = output_notes(input.source->info(), chosen.text);
+  input.notes = std::move(notes.notes);
+  input.vmcoreinfo_at = notes.text_at;
+  input.vmcoreinfo_size = notes.text_size;
   input.model = std::make_unique<KernelModel>(KernelModel::detect(std::move(note), *input.source));
-  if (!options.vmcoreinfo_file.empty()) {
-    input.mismatch = find_mismatch(input, options.vmcoreinfo_file);
-    if (!input.mismatch.empty()) return input;
-  }
+  check_match(input, chosen, *given, log);
+  if (!input.mismatch.empty()) return input;
   report(input, options, log);
   return input;
 }

@@ -20,7 +20,7 @@ struct Input {
   std::vector<std::byte> notes;     // for the dump that is written
   std::uint64_t vmcoreinfo_at = 0;  // offset of the text within the notes
   std::uint64_t vmcoreinfo_size = 0;
-  std::string mismatch;  // not empty: the -i file is of another kernel, and which
+  std::string mismatch;  // not empty: what -i or -x names is of another kernel, and which
 };
 
 // Warnings and downgrades are shown as they are found.
