@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 
 namespace vmsift {
 
@@ -46,5 +47,11 @@ using ReadPhysical = std::function<bool(PhysAddr, std::span<std::byte>)>;
 // bytes.
 std::optional<Translation> walk_page_table(const PageTable& table, VirtAddr vaddr,
                                            const ReadPhysical& read);
+
+// The lowest address at or above `from` that is mapped. At most kMostTablesSearched tables are
+// looked at, so that tables of nothing but empty tables end the search: nullopt then too.
+inline constexpr unsigned kMostTablesSearched = 256;
+std::optional<std::pair<VirtAddr, Translation>> first_mapping(const PageTable& table, VirtAddr from,
+                                                              const ReadPhysical& read);
 
 }  // namespace vmsift

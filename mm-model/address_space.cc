@@ -26,6 +26,12 @@ std::optional<Translation> AddressSpace::walk(VirtAddr vaddr) {
   });
 }
 
+std::optional<std::pair<VirtAddr, Translation>> AddressSpace::first_mapped(VirtAddr from) {
+  return first_mapping(layout_.table, from, [this](PhysAddr at, std::span<std::byte> into) {
+    return read_physical(at, into);
+  });
+}
+
 const AddressSpace::CachedPage* AddressSpace::page(Pfn pfn) {
   CachedPage& slot = cache_[pfn % kCachedPages];
   if (slot.valid && slot.pfn == pfn) return &slot;

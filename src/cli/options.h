@@ -61,7 +61,7 @@ struct Options {
   StreamFormat stream = StreamFormat::none;                  // --stream
   bool dedup = false;                                        // --dedup
   std::optional<std::uint64_t> size_limit;                   // -L, bytes of the output
-  std::uint64_t split_block_bytes = std::uint64_t{1} << 30;  // --splitblock-size
+  std::optional<std::uint64_t> split_block_bytes;  // --splitblock-size
   bool overwrite = false;                                    // -f
   bool dry_run = false;
   unsigned threads = 0;        // --num-threads; 0: every usable CPU

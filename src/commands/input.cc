@@ -153,6 +153,7 @@ Result<Input> open_input(const Options& options, const Log& log) {
 Result<kdump::Header> describe_dump(const Input& input, unsigned dump_level) {
   const DumpInfo& dump = input.source->info();
   kdump::Header header;
+  header.abi = dump.abi;
   header.block_size = static_cast<std::uint32_t>(dump.page_size);
   header.cpus = dump.cpus;
   header.phys_base = input.model->addresses().phys_base;

@@ -82,13 +82,13 @@ class KdumpCore : public MemorySource {
 Result<void> KdumpCore::load() {
   std::array<std::byte, kdump::kMainHeaderBytes> main_bytes{};
   if (auto read = file_->read_exactly(0, main_bytes); !read) return read.take_error();
-  auto main = kdump::decode_main(main_bytes);
+  auto main = kdump::decode_main(main_bytes, file_->size());
   if (!main) return main.take_error().context(file_->path());
   std::array<std::byte, kdump::kSubHeaderBytes> sub_bytes{};
-  if (auto read = file_->read_exactly(main->header.block_size, sub_bytes); !read) {
-    return read.take_error();
-  }
-  if (auto sub = kdump::decode_sub(sub_bytes, file_->size(), *main); !sub) {
+  auto got = file_->read_at(main->header.block_size, sub_bytes);
+  if (!got) return got.take_error();
+  const auto sub_read = std::span<const std::byte>(sub_bytes).first(*got);
+  if (auto sub = kdump::decode_sub(sub_read, file_->size(), *main); !sub) {
     return sub.take_error().context(file_->path());
   }
   header_ = main->header;
@@ -99,6 +99,10 @@ Result<void> KdumpCore::load() {
   info_.page_size = header_.block_size;
   info_.max_pfn = header_.max_pfn;
   info_.cpus = header_.cpus;
+  info_.abi = header_.abi;
+  info_.phys_base = header_.phys_base;
+  info_.crash_time = header_.crash_time;
+  info_.utsname = header_.utsname;
   info_.dump_level = header_.dump_level & 31U;
   info_.incomplete = (header_.status & kdump::kIncomplete) != 0;
   if (auto notes = load_notes(header_); !notes) return notes.take_error();

@@ -9,6 +9,7 @@
 #include "src/base/bytes.h"
 #include "src/base/result.h"
 #include "src/base/types.h"
+#include "src/kdump/format.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +24,7 @@ namespace vmsift {
 struct StoredPage {
   std::span<const std::byte> bytes;
   std::uint32_t page_flag = 0;  // of the codec, 0: raw
+  bool zero = false;            // known to be zeros; false says nothing
 };
 
 class PageReader {
@@ -65,15 +67,21 @@ struct DumpInfo {
   std::string machine_name;   // as uname -m says it; empty: only its number is known
   ByteOrder order = ByteOrder::little;
   std::size_t page_size = 4096;
-  Pfn max_pfn = 0;               // one past the last page frame
-  std::vector<std::byte> notes;  // all ELF notes, each padded to 4 bytes
-  std::string vmcoreinfo;        // text of the VMCOREINFO note, empty: none
-  std::uint32_t cpus = 0;        // NT_PRSTATUS notes
+  Pfn max_pfn = 0;                      // one past the last page frame
+  std::vector<std::byte> notes;         // all ELF notes, each padded to 4 bytes
+  std::string vmcoreinfo;               // text of the VMCOREINFO note, empty: none
+  std::uint32_t cpus = 0;               // NT_PRSTATUS notes
+  kdump::Abi abi = kdump::Abi::bits64;  // of the crashed kernel
+  // What a kdump header says, for dumps whose note does not: QEMU may write a wrong phys_base.
+  std::uint64_t phys_base = 0;
+  std::uint64_t crash_time = 0;
+  kdump::Utsname utsname;
   std::vector<VirtualRange> virtual_ranges;
   unsigned dump_level = 0;      // pages of these classes are gone already
   bool stores_encoded = false;  // fetch_stored() may be used
   std::uint32_t codec_flag =
       0;                    // then: page flag of the codec that the whole dump was written with
+  bool live = false;        // memory that changes while it is read
   bool incomplete = false;  // the input says, or shows, that memory is missing
   std::vector<std::string> warnings;
 };
