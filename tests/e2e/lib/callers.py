@@ -96,7 +96,7 @@ def dump_faults(path: str, level: int, codec: str) -> list[str]:
 
 
 def elf_faults(path: str, level: int) -> list[str]:
-    """A whole ELF dump of core() at that level? Pages that it does not hold must be zeros, if a dump would keep them."""
+    """A whole ELF dump of core() at that level? A page that it has not must be zeros, where a dump would keep it."""
     dump, origin, faults = source.Source(path), core().source, []
     if dump.headers.flags & 1:
         faults.append('e_flags says incomplete')
