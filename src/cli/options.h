@@ -55,14 +55,14 @@ struct Options {
   // How to write it.
   const Codec* codec = nullptr;  // -c -l -p -z --lz4; "none" by default
   bool codec_given = false;
-  bool elf = false;                                          // -E
-  bool flattened = false;                                    // -F
-  bool split = false;                                        // --split
-  StreamFormat stream = StreamFormat::none;                  // --stream
-  bool dedup = false;                                        // --dedup
-  std::optional<std::uint64_t> size_limit;                   // -L, bytes of the output
+  bool elf = false;                                // -E
+  bool flattened = false;                          // -F
+  bool split = false;                              // --split
+  StreamFormat stream = StreamFormat::none;        // --stream
+  bool dedup = false;                              // --dedup
+  std::optional<std::uint64_t> size_limit;         // -L, bytes of the output
   std::optional<std::uint64_t> split_block_bytes;  // --splitblock-size
-  bool overwrite = false;                                    // -f
+  bool overwrite = false;                          // -f
   bool dry_run = false;
   unsigned threads = 0;        // --num-threads; 0: every usable CPU
   std::string vmcoreinfo_out;  // -g

@@ -43,7 +43,7 @@ How to write it:
   -F                     write a flattened stream to the standard output; messages go to stderr
   --stream zstd|lz4      with -F or -E: compress the whole stream; zstd -d or lz4 -d gives it back
   --split                write several files, each with a part of the memory
-  --splitblock-size KIB  with --split: parts are multiples of this, default 1048576
+  --splitblock-size KIB  with --split: parts begin at multiples of this
   --dedup                store pages with the same bytes once
   -L SIZE[KMGTPE]        write no more bytes than that; what fits is kept, and marked incomplete
   -f, --force            overwrite output files
