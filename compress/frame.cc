@@ -74,9 +74,9 @@ constexpr std::array<std::byte, 10> kZstdBefore = {
     std::byte{0x28}, std::byte{0xb5}, std::byte{0x2f}, std::byte{0xfd}, std::byte{0x60},
     std::byte{0x00}, std::byte{0xff}, std::byte{0x01}, std::byte{0x00}, std::byte{0x08}};
 
-// Magic number; version 1 with independent blocks and a content size; blocks of at most 64 KiB; that
-// size; the checksum of what stands between; then a block of 65536 bytes whose top bit says that it
-// is not compressed, and behind it the end mark.
+// Magic number; version 1 with independent blocks and a content size; blocks of at most 64 KiB;
+// that size; the checksum of what stands between; then a block of 65536 bytes whose top bit says
+// that it is not compressed, and behind it the end mark.
 constexpr std::array<std::byte, 19> kLz4Before = {
     std::byte{0x04}, std::byte{0x22}, std::byte{0x4d}, std::byte{0x18}, std::byte{0x68},
     std::byte{0x40}, std::byte{0x00}, std::byte{0x00}, std::byte{0x01}, std::byte{0x00},

@@ -19,11 +19,12 @@ bool holds(const VirtualRange& range, VirtAddr vaddr) {
 void take_headers(const DumpInfo& dump, const AddressLayout* layout, VirtualMaps& maps) {
   for (const VirtualRange& r : dump.virtual_ranges) {
     // QEMU leaves p_vaddr 0; addresses of the lower half are not the kernel's.
-    const bool known = dump.abi == kdump::Abi::bits64 ? r.vaddr.value >> 63 != 0 : r.vaddr.value != 0;
+    const bool known =
+        dump.abi == kdump::Abi::bits64 ? r.vaddr.value >> 63 != 0 : r.vaddr.value != 0;
     if (!known) continue;
-    const bool image = layout != nullptr &&
-                       std::any_of(layout->linear.begin(), layout->linear.end(),
-                                   [&](const VirtualRange& l) { return holds(l, r.vaddr); });
+    const bool image =
+        layout != nullptr && std::any_of(layout->linear.begin(), layout->linear.end(),
+                                         [&](const VirtualRange& l) { return holds(l, r.vaddr); });
     if (image) {
       maps.image.push_back(r);
     } else if (!maps.direct_map) {

@@ -68,9 +68,9 @@ class CreateRun {
   StageClock clock_;
   Input input_;
   std::vector<Member> members_;
-  std::optional<SplitRanges> ranges_;     // of a split dump
-  std::vector<std::byte> live_kept_;      // of memory that changes while it is read
-  std::mutex progress_mutex_;  // members are copied side by side
+  std::optional<SplitRanges> ranges_;  // of a split dump
+  std::vector<std::byte> live_kept_;   // of memory that changes while it is read
+  std::mutex progress_mutex_;          // members are copied side by side
   Progress* progress_ = nullptr;
   std::uint64_t pages_done_ = 0;
 };
@@ -125,8 +125,7 @@ void CreateRun::use_level(unsigned level) {
 
 // Members are put together as they are; what they lack was left out when they were written.
 ClassSet CreateRun::dropped() const {
-  return options_.command == Command::reassemble ? ClassSet()
-                                                 : dropped_classes(report_.dump_level);
+  return options_.command == Command::reassemble ? ClassSet() : dropped_classes(report_.dump_level);
 }
 
 Result<void> CreateRun::attempt() {
@@ -170,26 +169,24 @@ Result<void> CreateRun::classify() {
   const DumpInfo& dump = input_.source->info();
   if (dump.live) live_kept_.assign(static_cast<std::size_t>(ceil_div<Pfn>(dump.max_pfn, 8)), {});
   Progress progress(log_, "Classifying pages", dump.max_pfn, dump.page_size);
-  auto totals =
-      classify_dump(*input_.source, *input_.model, dropped(),
-                    report_.threads, [&](const WindowResult& window) -> Result<void> {
-                      progress.update(window.pages.end);
-                      const Pfn first = window.pages.begin;
-                      if (ranges_) ranges_->add(first, window.kept);
-                      if (!live_kept_.empty()) {
-                        const auto at = static_cast<std::size_t>(first / 8);
-                        std::copy_n(window.kept.begin(),
-                                    std::min(window.kept.size(), live_kept_.size() - at),
-                                    live_kept_.begin() + static_cast<std::ptrdiff_t>(at));
-                      }
-                      for (Member& member : members_) {
-                        if (auto put = member.writer->put_window(first, window.exists, window.kept);
-                            !put) {
-                          return put;
-                        }
-                      }
-                      return {};
-                    });
+  auto totals = classify_dump(
+      *input_.source, *input_.model, dropped(), report_.threads,
+      [&](const WindowResult& window) -> Result<void> {
+        progress.update(window.pages.end);
+        const Pfn first = window.pages.begin;
+        if (ranges_) ranges_->add(first, window.kept);
+        if (!live_kept_.empty()) {
+          const auto at = static_cast<std::size_t>(first / 8);
+          std::copy_n(window.kept.begin(), std::min(window.kept.size(), live_kept_.size() - at),
+                      live_kept_.begin() + static_cast<std::ptrdiff_t>(at));
+        }
+        for (Member& member : members_) {
+          if (auto put = member.writer->put_window(first, window.exists, window.kept); !put) {
+            return put;
+          }
+        }
+        return {};
+      });
   if (!totals) return totals.take_error();
   report_.classified = *totals;
   report_.memory = memory_use();  // until there are buffers to count
@@ -230,8 +227,7 @@ NextWindow CreateRun::windows(Member& member) {
       return KeptWindow{first, member.kept, {}};
     };
   } else {
-    member.scanner = std::make_unique<WindowScanner>(*input_.model, *input_.source,
-                                                     dropped());
+    member.scanner = std::make_unique<WindowScanner>(*input_.model, *input_.source, dropped());
     member.scanned = std::make_unique<WindowResult>();
     kept = [&member](Pfn first) -> Result<KeptWindow> {
       if (auto done = member.scanner->scan(first, *member.scanned); !done) return done.take_error();
@@ -251,9 +247,8 @@ Result<void> CreateRun::copy() {
   progress_ = &progress;
   const auto count = static_cast<unsigned>(members_.size());
   const unsigned runners = std::min(count, report_.threads);
-  side_by_side(members_.size(), runners, [&](std::size_t i) {
-    copy(members_[i], std::max(1U, report_.threads / runners));
-  });
+  side_by_side(members_.size(), runners,
+               [&](std::size_t i) { copy(members_[i], std::max(1U, report_.threads / runners)); });
   progress_ = nullptr;
   return {};
 }
@@ -288,8 +283,8 @@ void CreateRun::finish() {
   report_.dump_bytes = 0;
   for (Member& member : members_) {
     report_.copied.add(member.copied);
-    const bool complete = !member.failure && member.copied.lost_pages == 0 &&
-                          !input_.source->info().incomplete;
+    const bool complete =
+        !member.failure && member.copied.lost_pages == 0 && !input_.source->info().incomplete;
     auto finished = member.writer->finish(complete);
     // What stopped the copying says more than what stopped the end.
     if (!finished && !member.failure) member.failure = finished.take_error();
@@ -350,8 +345,8 @@ void CreateRun::report_incomplete() const {
 }
 
 int CreateRun::conclude(std::optional<Error> failure) {
-  const bool saved = std::any_of(members_.begin(), members_.end(),
-                                 [](const Member& m) { return m.begun; });
+  const bool saved =
+      std::any_of(members_.begin(), members_.end(), [](const Member& m) { return m.begun; });
   if (failure) {
     report_.complete = false;
     log_.error(failure->message());
@@ -359,8 +354,9 @@ int CreateRun::conclude(std::optional<Error> failure) {
       const bool no_space = out_of_space();
       discard();
       if (no_space) {
-        log_.error("there is not even room for the headers: nothing was saved; make room or name "
-                   "another place");
+        log_.error(
+            "there is not even room for the headers: nothing was saved; make room or name "
+            "another place");
       }
       return kExitFailed;
     }

@@ -38,8 +38,7 @@ Result<std::unique_ptr<ByteSink>> make_sink(const Options& options, const std::s
   auto file = FileSink::create(path, options.overwrite, limit);
   if (!file) return file.take_error();
   if (const FrameFormat* frames = frames_of(options)) {
-    return std::unique_ptr<ByteSink>(
-        std::make_unique<FramedFileSink>(std::move(*file), *frames));
+    return std::unique_ptr<ByteSink>(std::make_unique<FramedFileSink>(std::move(*file), *frames));
   }
   return std::unique_ptr<ByteSink>(std::move(*file));
 }

@@ -38,10 +38,11 @@ Result<int> run_levels(const Options& options, const Log& log) {
   WindowScanner scanner(*input->model, source, dropped_classes(0));
   const auto window = std::make_unique<WindowResult>();
   Progress progress(log, "Measuring pages", dump.max_pfn, dump.page_size);
-  const auto windows = each_window(source, kWindowPages, {0, dump.max_pfn}, [&](Pfn first) -> Result<KeptWindow> {
-    if (auto done = scanner.scan(first, *window); !done) return done.take_error();
-    return KeptWindow{first, window->kept, window->classes};
-  });
+  const auto windows =
+      each_window(source, kWindowPages, {0, dump.max_pfn}, [&](Pfn first) -> Result<KeptWindow> {
+        if (auto done = scanner.scan(first, *window); !done) return done.take_error();
+        return KeptWindow{first, window->kept, window->classes};
+      });
   const auto codecs = codecs_to_measure(options);
   const unsigned threads = thread_count(options.threads);
   auto costs =

@@ -57,7 +57,7 @@ class Worker {
       reader_.read(batch_, [&](const PageGroup& group) {
         for (std::size_t i = 0; i < group.size; ++i) {
           lost[group.first + i] = group.pages[i] == nullptr;
-          zero[group.first + i] = group.pages[i] != nullptr && group.zero[i];
+          zero[group.first + i] = group.pages[i] != nullptr && group.fill[i] == 0;
         }
       });
       const auto count = [this](const std::array<bool, kMaxBatchPages>& of) {

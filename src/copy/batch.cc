@@ -23,8 +23,8 @@ void keep_only(PfnRange range, const KeptWindow& window) {
 
 NextWindow each_window(const MemorySource& source, std::uint64_t granule, PfnRange range,
                        std::function<Result<KeptWindow>(Pfn first)> kept) {
-  return [&source, granule, range, kept = std::move(kept), next = align_down(range.begin, granule)]()
-             mutable -> Result<std::optional<KeptWindow>> {
+  return [&source, granule, range, kept = std::move(kept),
+          next = align_down(range.begin, granule)]() mutable -> Result<std::optional<KeptWindow>> {
     const Pfn first = source.next_window(next, granule);
     if (first >= range.end) return std::optional<KeptWindow>();
     next = first + granule;
@@ -87,8 +87,7 @@ std::string BatchReader::read(const Batch& batch,
       for (const std::byte* page : pages_of_group) __builtin_prefetch(page);
       for (std::size_t k = 0; k < group.size; ++k) {
         group.pages[k] = pages_of_group[k];
-        group.fill[k] =
-            group.pages[k] == nullptr ? kNoFill : fill_byte(group.pages[k], page_size_);
+        group.fill[k] = group.pages[k] == nullptr ? kNoFill : fill_byte(group.pages[k], page_size_);
       }
       use(group);
     }

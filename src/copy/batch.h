@@ -74,7 +74,7 @@ struct PageGroup {
   std::size_t first = 0;  // index in the batch
   std::size_t size = 0;
   std::array<const std::byte*, kMaxPages> pages;  // nullptr: could not be read
-  std::array<int, kMaxPages> fill;  // the byte value, or kNoFill
+  std::array<int, kMaxPages> fill;                // the byte value, or kNoFill
 };
 
 class BatchReader {

@@ -50,16 +50,15 @@ class Copier {
   [[nodiscard]] StoredPages result(const Slot& slot) const {
     const std::size_t pages = slot.batch.size;
     return {slot.batch.pages(), std::span(slot.stored.sizes).first(pages),
-            slot.stored.room.first(slot.stored.used),
-            std::span(slot.frame.get(), slot.frame_bytes),
+            slot.stored.room.first(slot.stored.used), std::span(slot.frame.get(), slot.frame_bytes),
             std::span(slot.hashes).first(options_.hash ? pages : 0)};
   }
 
  private:
   void prepare(Worker& worker) const {
     if (worker.storer) return;
-    const auto make = can_pass_through(source_, *options_.codec) ? make_passing_storer
-                                                                 : make_encoding_storer;
+    const auto make =
+        can_pass_through(source_, *options_.codec) ? make_passing_storer : make_encoding_storer;
     worker.storer = make(source_, *options_.codec, options_.sharing);
     if (options_.frames == nullptr) return;
     worker.frames = options_.frames->encoder();
@@ -122,20 +121,20 @@ Result<void> copy_pages(const MemorySource& source, NextWindow windows, const Co
   std::vector<Slot> slots(batch_slots(options.threads));
   std::optional<Error> failure;
 
-  run_pipeline(options.threads, slots.size(),
-               {.produce = [&](std::size_t i) { return cutter.next(slots[i].batch); },
-                .work = [&](std::size_t i,
-                            unsigned worker) { copier.work(slots[i], workers[worker]); },
-                .consume =
-                    [&](std::size_t i) {
-                      if (auto put = sink(copier.result(slots[i])); !put) {
-                        failure = put.take_error();
-                        return false;
-                      }
-                      account(slots[i], page_size, result);
-                      progress(result.pages);
-                      return true;
-                    }});
+  run_pipeline(
+      options.threads, slots.size(),
+      {.produce = [&](std::size_t i) { return cutter.next(slots[i].batch); },
+       .work = [&](std::size_t i, unsigned worker) { copier.work(slots[i], workers[worker]); },
+       .consume =
+           [&](std::size_t i) {
+             if (auto put = sink(copier.result(slots[i])); !put) {
+               failure = put.take_error();
+               return false;
+             }
+             account(slots[i], page_size, result);
+             progress(result.pages);
+             return true;
+           }});
   if (failure) return std::move(*failure);
   if (cutter.error()) return *cutter.error();
   return {};

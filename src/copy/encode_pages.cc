@@ -9,9 +9,7 @@ namespace {
 class EncodingStorer final : public BatchStorer {
  public:
   EncodingStorer(const MemorySource& source, const Codec& codec, Sharing sharing)
-      : reader_(source),
-        encoder_(codec.encoder(source.info().page_size)),
-        sharing_(sharing) {
+      : reader_(source), encoder_(codec.encoder(source.info().page_size)), sharing_(sharing) {
     if (!encoder_) throw std::bad_alloc();
   }
 

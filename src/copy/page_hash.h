@@ -14,9 +14,7 @@ namespace vmsift {
 inline std::uint64_t page_hash(std::span<const std::byte> bytes) {
   constexpr std::uint64_t kOdd = 0x243f6a8885a308d3;
   std::uint64_t hash = bytes.size();
-  const auto add = [&hash](std::uint64_t word) {
-    hash = (std::rotl(hash, 23) ^ word) * kOdd;
-  };
+  const auto add = [&hash](std::uint64_t word) { hash = (std::rotl(hash, 23) ^ word) * kOdd; };
   std::size_t i = 0;
   for (; i + 8 <= bytes.size(); i += 8) {
     std::uint64_t word;

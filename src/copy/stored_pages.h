@@ -26,11 +26,11 @@ constexpr bool has_data(std::uint32_t stored_size) {
 }
 
 struct StoredPages {
-  std::span<const Pfn> pfns;               // ascending
-  std::span<const std::uint32_t> sizes;    // of each: bytes, or one of the words above
-  std::span<const std::byte> data;         // of the pages that have some, one behind another
-  std::span<const std::byte> frame;        // `data` as one frame of the stream; empty: not framed
-  std::span<const std::uint64_t> hashes;   // of each page's data, where CopyOptions::hash asks
+  std::span<const Pfn> pfns;              // ascending
+  std::span<const std::uint32_t> sizes;   // of each: bytes, or one of the words above
+  std::span<const std::byte> data;        // of the pages that have some, one behind another
+  std::span<const std::byte> frame;       // `data` as one frame of the stream; empty: not framed
+  std::span<const std::uint64_t> hashes;  // of each page's data, where CopyOptions::hash asks
 };
 
 }  // namespace vmsift

@@ -46,10 +46,10 @@ class GapCounts {
 };
 
 struct SegmentPlan {
-  std::uint64_t least_gap = 1;         // dropped pages in a row that end a segment
-  std::uint64_t least_zeros = 1;       // zero pages in a gap that end a segment
-  std::uint64_t most_pages = 1;        // stored pages of one segment
-  std::uint64_t most_segments = 0;     // there are no more than that
+  std::uint64_t least_gap = 1;      // dropped pages in a row that end a segment
+  std::uint64_t least_zeros = 1;    // zero pages in a gap that end a segment
+  std::uint64_t most_pages = 1;     // stored pages of one segment
+  std::uint64_t most_segments = 0;  // there are no more than that
 
   static SegmentPlan choose(const GapCounts& counts, std::size_t page_size);
 };
@@ -95,12 +95,12 @@ class SegmentBuilder {
   SegmentPlan plan_;
   std::uint64_t page_size_;
   Sink sink_;
-  PfnRange run_;            // of memory
-  Segment open_;            // not given away yet, when open_.begin < open_.stored_end
-  Pfn seen_ = 0;            // pages of the run below are accounted for
-  std::uint64_t gap_ = 0;   // longest row of dropped pages since the last stored one
-  std::uint64_t zeros_ = 0; // zero pages since then
-  std::uint64_t end_;       // where the next data go
+  PfnRange run_;             // of memory
+  Segment open_;             // not given away yet, when open_.begin < open_.stored_end
+  Pfn seen_ = 0;             // pages of the run below are accounted for
+  std::uint64_t gap_ = 0;    // longest row of dropped pages since the last stored one
+  std::uint64_t zeros_ = 0;  // zero pages since then
+  std::uint64_t end_;        // where the next data go
   std::uint64_t lost_ = 0;
 };
 

@@ -23,10 +23,10 @@ struct Layout {
   std::size_t ehsize;  // what stands between is known from the start
   std::size_t phnum;   // from here to the end
 };
-constexpr Layout kLayout64 = {sizeof(Elf64_Ehdr), sizeof(Elf64_Phdr), sizeof(Elf64_Shdr), 40, 52,
-                              56};
-constexpr Layout kLayout32 = {sizeof(Elf32_Ehdr), sizeof(Elf32_Phdr), sizeof(Elf32_Shdr), 32, 40,
-                              44};
+constexpr Layout kLayout64 = {
+    sizeof(Elf64_Ehdr), sizeof(Elf64_Phdr), sizeof(Elf64_Shdr), 40, 52, 56};
+constexpr Layout kLayout32 = {
+    sizeof(Elf32_Ehdr), sizeof(Elf32_Phdr), sizeof(Elf32_Shdr), 32, 40, 44};
 
 constexpr const Layout& layout_of(const ElfSpec& spec) {
   return spec.is_64bit ? kLayout64 : kLayout32;
@@ -86,8 +86,7 @@ Result<void> ElfWriter::begin_pages() {
   for (const VirtualRange& r : spec_.other_maps) mapped_pages += r.size / page_size_ + 2;
   most_headers_ = 2 + plan.most_segments + std::min(mapped_pages, 2 * plan.most_segments);
 
-  const std::uint64_t headers_end =
-      layout.file_header + most_headers_ * layout.program_header;
+  const std::uint64_t headers_end = layout.file_header + most_headers_ * layout.program_header;
   std::uint64_t notes = align_up<std::uint64_t>(headers_end, 8);
   if (most_headers_ >= PN_XNUM) {
     section_header_ = notes;
@@ -185,9 +184,9 @@ Result<void> ElfWriter::add(const Segment& s) {
     if (begin >= end) continue;
     const std::uint64_t inside = begin - paddr;
     const std::uint64_t stored = std::min(end - begin, filesz - std::min(filesz, inside));
-    if (auto added = add_load({PT_LOAD, s.offset + std::min(inside, filesz),
-                               r.vaddr.value + (begin - r.paddr.value), begin, stored,
-                               end - begin});
+    if (auto added =
+            add_load({PT_LOAD, s.offset + std::min(inside, filesz),
+                      r.vaddr.value + (begin - r.paddr.value), begin, stored, end - begin});
         !added) {
       return added;
     }
@@ -234,9 +233,8 @@ Result<void> ElfWriter::write_data(std::uint64_t at, std::span<const std::byte> 
   const std::uint64_t room = sink_->room_for_data(headers_due(), 8);
   const std::size_t stored = frame.empty() ? data.size() : frame.size();
   const std::size_t fits = room >= stored ? data.size() : frame.empty() ? room : 0;
-  auto written = sink_->write_framed(at, data.first(fits), fits == data.size()
-                                                               ? frame
-                                                               : std::span<const std::byte>());
+  auto written = sink_->write_framed(at, data.first(fits),
+                                     fits == data.size() ? frame : std::span<const std::byte>());
   written_end_ += written.bytes;
   if (written.failure) return std::move(*written.failure);
   if (fits < data.size()) return sink_->over_limit();
@@ -244,9 +242,9 @@ Result<void> ElfWriter::write_data(std::uint64_t at, std::span<const std::byte> 
 }
 
 Result<void> ElfWriter::put_pages(const StoredPages& p) {
-  std::size_t begin = 0;         // in p.data, of what is not written yet
-  std::size_t end = 0;           // and of the page that is looked at
-  std::uint64_t begin_at = 0;    // where it goes
+  std::size_t begin = 0;       // in p.data, of what is not written yet
+  std::size_t end = 0;         // and of the page that is looked at
+  std::uint64_t begin_at = 0;  // where it goes
   const auto write = [&]() {
     const bool whole = begin == 0 && end == p.data.size();
     auto done = write_data(begin_at, p.data.subspan(begin, end - begin),
@@ -299,7 +297,8 @@ Result<void> ElfWriter::finish(bool complete) {
   if (!ended) return ended;
   if (failed_) {
     for (ProgramHeader& h : pending_) trim(h);
-    std::erase_if(pending_, [](const ProgramHeader& h) { return h.type == PT_LOAD && h.memsz == 0; });
+    std::erase_if(pending_,
+                  [](const ProgramHeader& h) { return h.type == PT_LOAD && h.memsz == 0; });
   } else if (segments_->end_offset() > written_end_) {  // zeros at the end
     const std::uint64_t zeros = segments_->end_offset() - written_end_;
     if (auto written = sink_->write_zeros(written_end_, zeros); !written) return written;

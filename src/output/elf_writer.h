@@ -27,9 +27,9 @@ struct ElfSpec {
   ByteOrder order = ByteOrder::little;
   std::uint16_t machine = 0;  // e_machine
   std::uint8_t os_abi = 0;
-  std::uint32_t flags = 0;             // e_flags; bit 0 is the mark "incomplete"
-  std::span<const std::byte> notes;    // all of them
-  bool leave_out_zeros = false;        // zero pages are left out
+  std::uint32_t flags = 0;                  // e_flags; bit 0 is the mark "incomplete"
+  std::span<const std::byte> notes;         // all of them
+  bool leave_out_zeros = false;             // zero pages are left out
   std::optional<std::uint64_t> direct_map;  // virtual address of physical 0; nullopt: p_vaddr is 0
   std::vector<VirtualRange> other_maps;     // of the kernel image
 };
@@ -77,11 +77,11 @@ class ElfWriter final : public DumpWriter {
   GapCounts counts_;
   std::optional<SegmentBuilder> segments_;
   std::uint64_t most_headers_ = 0;
-  std::uint64_t section_header_ = 0;   // its offset; 0: none may be needed
+  std::uint64_t section_header_ = 0;    // its offset; 0: none may be needed
   std::vector<ProgramHeader> pending_;  // that are not written yet
   std::uint64_t flushed_ = 0;           // that are
-  std::uint64_t written_end_ = 0;      // of page data
-  std::uint64_t flushed_at_ = 0;       // written_end_ when headers were flushed last
+  std::uint64_t written_end_ = 0;       // of page data
+  std::uint64_t flushed_at_ = 0;        // written_end_ when headers were flushed last
   bool failed_ = false;
 };
 

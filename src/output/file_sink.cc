@@ -37,10 +37,9 @@ ByteSink::Written FileSink::write_some(std::uint64_t offset, std::span<const std
                                static_cast<off_t>(offset + written.bytes));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
-      written.failure =
-          failed(n < 0 ? errno : ENOSPC, fmt::format("writing {} bytes at offset {:#x}",
-                                                     bytes.size() - written.bytes,
-                                                     offset + written.bytes));
+      written.failure = failed(n < 0 ? errno : ENOSPC,
+                               fmt::format("writing {} bytes at offset {:#x}",
+                                           bytes.size() - written.bytes, offset + written.bytes));
       break;
     }
     written.bytes += static_cast<std::size_t>(n);

@@ -32,8 +32,8 @@ Result<void> FramedFileSink::set_header_bytes(std::uint64_t bytes) {
   for (std::uint64_t i = 0; i < frames; ++i) {
     const std::uint64_t at = i * stored_frame_size();
     if (auto done = file_->write_at(at, format_.stored.before); !done) return done;
-    if (auto done = file_->write_at(
-            at + format_.stored.before.size() + kStoredFrameBytes, format_.stored.after);
+    if (auto done = file_->write_at(at + format_.stored.before.size() + kStoredFrameBytes,
+                                    format_.stored.after);
         !done) {
       return done;
     }
@@ -47,10 +47,10 @@ ByteSink::Written FramedFileSink::write_header(std::uint64_t offset,
   Written written;
   while (!bytes.empty()) {
     const std::uint64_t inside = offset % kStoredFrameBytes;
-    const auto n = static_cast<std::size_t>(
-        std::min<std::uint64_t>(bytes.size(), kStoredFrameBytes - inside));
-    const std::uint64_t at = offset / kStoredFrameBytes * stored_frame_size() +
-                             format_.stored.before.size() + inside;
+    const auto n =
+        static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), kStoredFrameBytes - inside));
+    const std::uint64_t at =
+        offset / kStoredFrameBytes * stored_frame_size() + format_.stored.before.size() + inside;
     if (auto done = file_->write_at(at, bytes.first(n)); !done) {
       written.failure = done.take_error();
       break;

@@ -171,8 +171,8 @@ Result<void> KdumpWriter::write_data(std::span<const std::byte> data,
   const std::uint64_t room = sink_->room_for_data(due + kdump::kStatusBytes, 2);
   const std::size_t stored = frame.empty() ? data.size() : frame.size();
   const std::size_t fits = room >= stored ? data.size() : frame.empty() ? room : 0;
-  auto written = sink_->write_framed(end_, data.first(fits), fits == data.size() ? frame
-                                                                  : std::span<const std::byte>());
+  auto written = sink_->write_framed(end_, data.first(fits),
+                                     fits == data.size() ? frame : std::span<const std::byte>());
   end_ += written.bytes;
   if (written.failure) return std::move(*written.failure);
   if (fits < data.size()) return sink_->over_limit();

@@ -3,8 +3,8 @@
 // flag, bitmaps stand in full before any page, a descriptor is written only after its data, and the
 // flag goes when all of it is on disk. A full disk, a kill or a power cut leaves what was saved
 // until then readable; pages that did not make it have a descriptor of zeros.
-// A stream can take nothing back: there the flag is written last, and a stream that was cut short is
-// told by its missing end.
+// A stream can take nothing back: there the flag is written last, and a stream that was cut short
+// is told by its missing end.
 #pragma once
 
 #include "compress/codec.h"
@@ -29,7 +29,7 @@ struct KdumpSpec {
   std::span<const std::byte> notes;  // behind the sub header
   std::uint64_t vmcoreinfo_at = 0;   // of the VMCOREINFO text within the notes
   const Codec* codec = nullptr;
-  bool share_zero_page = false;          // one raw zero page in front of all page data
+  bool share_zero_page = false;         // one raw zero page in front of all page data
   const MemorySource* dedup = nullptr;  // compare pages of this source and share equal ones
 };
 
@@ -68,16 +68,16 @@ class KdumpWriter final : public DumpWriter {
   ByteOrder order_;
   const Codec& codec_;
   bool share_zero_page_;
-  std::unique_ptr<Encoder> encoder_;     // for pages that one byte value fills
+  std::unique_ptr<Encoder> encoder_;  // for pages that one byte value fills
   std::optional<SharedPages> shared_;
-  std::uint64_t bitmap_bytes_ = 0;       // of each bitmap that are written or zeros for good
-  std::uint64_t pages_ = 0;              // that are kept
-  std::uint64_t end_ = 0;                // where the next page data goes
-  kdump::Descriptor zero_page_;          // the shared one
+  std::uint64_t bitmap_bytes_ = 0;              // of each bitmap that are written or zeros for good
+  std::uint64_t pages_ = 0;                     // that are kept
+  std::uint64_t end_ = 0;                       // where the next page data goes
+  kdump::Descriptor zero_page_;                 // the shared one
   std::array<kdump::Descriptor, 256> fills_{};  // data of pages that a byte fills, once written
   std::array<std::uint64_t, 128> placed_{};     // offsets of the batch's data
-  std::uint64_t descriptors_end_ = 0;    // where the next descriptor goes
-  std::vector<std::byte> descriptors_;   // not written yet
+  std::uint64_t descriptors_end_ = 0;           // where the next descriptor goes
+  std::vector<std::byte> descriptors_;          // not written yet
 };
 
 }  // namespace vmsift

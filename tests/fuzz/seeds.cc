@@ -57,7 +57,7 @@ std::vector<std::vector<std::byte>> kdump_core_seeds() {
   std::vector<std::vector<std::byte>> seeds;
   const test::TempDir dir;
   for (const Codec* codec : all_codecs()) {
-    test::KdumpSpec spec;
+    test::DumpSpec spec;
     spec.codec = codec;
     spec.pages = few_pages();
     spec.order = seeds.size() % 2 == 0 ? ByteOrder::little : ByteOrder::big;

@@ -93,7 +93,7 @@ TEST_F(CreateTest, LostPagesMakeAnIncompleteDump) {
 }
 
 TEST_F(CreateTest, AnIncompleteInputGivesAnIncompleteDump) {
-  test::KdumpSpec spec;
+  test::DumpSpec spec;
   spec.pages = mixed_pages(50, kPage);
   spec.complete = false;
   test::write_kdump(dir_.file("half"), spec);

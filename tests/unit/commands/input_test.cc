@@ -62,7 +62,7 @@ TEST_F(NoteTest, OfAnotherKernelIsRefused) {
 }
 
 TEST_F(NoteTest, OutsideOfTheNotesOfADumpIsNotForgotten) {
-  test::KdumpSpec spec;
+  test::DumpSpec spec;
   spec.pages = mixed_pages(5, kPage);
   spec.notes = test::elf_note("CORE", NT_PRSTATUS, test::noise(336, 1));
   const std::size_t notes_size = spec.notes.size();

@@ -18,7 +18,7 @@ using test::FlatBuilder;
 class RearrangeTest : public test::CommandsFixture {
  protected:
   void SetUp() override {
-    test::KdumpSpec spec;
+    test::DumpSpec spec;
     spec.pages = pages_ = test::mixed_pages(200, kPage);
     test::write_kdump(dir_.file("plain"), spec);
     image_ = test::read_file(dir_.file("plain"));

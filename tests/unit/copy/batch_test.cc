@@ -105,7 +105,7 @@ TEST(BatchReader, GroupsCoverTheBatchWhateverTheFetchesGive) {
                             for (std::size_t i = 0; i < group.size; ++i) {
                               const Bytes& expected = pages.at(batch.pfns[next + i]);
                               ASSERT_EQ(std::memcmp(group.pages[i], expected.data(), 4096), 0);
-                              ASSERT_EQ(group.zero[i], expected == test::zeros(4096));
+                              ASSERT_EQ(group.fill[i] == 0, expected == test::zeros(4096));
                             }
                             next += group.size;
                           }),

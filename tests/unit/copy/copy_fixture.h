@@ -110,10 +110,10 @@ inline Copied copy_all(const MemorySource& source, NextWindow windows, const Cop
   std::uint64_t last = 0;
   auto done = copy_pages(
       source, std::move(windows), options,
-      [&](std::span<const std::byte> data, std::span<const std::uint32_t> sizes) -> Result<void> {
-        append(copied.data, data);
-        copied.sizes.insert(copied.sizes.end(), sizes.begin(), sizes.end());
-        copied.batches.push_back(sizes.size());
+      [&](const StoredPages& pages) -> Result<void> {
+        append(copied.data, pages.data);
+        copied.sizes.insert(copied.sizes.end(), pages.sizes.begin(), pages.sizes.end());
+        copied.batches.push_back(pages.sizes.size());
         return {};
       },
       [&](std::uint64_t pages) {

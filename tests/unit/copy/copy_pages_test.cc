@@ -36,7 +36,7 @@ void expect_copied(const Copied& copied, const std::map<Pfn, Bytes>& pages,
     if (!gone) {
       ASSERT_EQ(*unpacked[i], bytes) << pfn;
     }
-    ASSERT_EQ(copied.sizes[i] == kStoredZero, is_zero && options.share_zero_page) << pfn;
+    ASSERT_EQ(copied.sizes[i] == kStoredZero, is_zero && options.sharing.zeros) << pfn;
     zero += is_zero;
     raw += copied.sizes[i] == page_size;
     ++i;
@@ -55,7 +55,7 @@ TEST(CopyPages, EveryCodecAndPageSize) {
         const auto pages = test::machine(page_size == kPage ? 700 : 40, page_size);
         const ScriptedSource source(pages, page_size);
         KeptPages kept(test::all_kernel(pages));
-        const CopyOptions options{codec, share, 1};
+        const CopyOptions options{codec, {share, false}, 1};
         const auto copied = copy_all(source, kept.windows(), options);
         ASSERT_NO_FATAL_FAILURE(expect_copied(copied, pages, source, options)) << codec->name;
       }
@@ -98,7 +98,7 @@ TEST(CopyPages, MappingAndReadingGiveTheSameBytes) {
     auto source = open_dump(dir.file("core"), mode);
     ASSERT_TRUE(source) << source.message();
     for (const unsigned threads : {1U, 3U}) {
-      const CopyOptions options{find_codec_by_name("zstd"), true, threads};
+      const CopyOptions options{find_codec_by_name("zstd"), {true, false}, threads};
       const auto copied = copy_all(**source, kept.windows(), options);
       ASSERT_NO_FATAL_FAILURE(expect_copied(copied, pages, model, options));
       if (!first) first = copied;
@@ -114,7 +114,7 @@ TEST(CopyPages, LostPagesAreCountedAndSaid) {
     source.lost.insert(std::next(pages.begin(), static_cast<std::ptrdiff_t>(i))->first);
   }
   KeptPages kept(test::all_kernel(pages));
-  const CopyOptions options{find_codec_by_name("lzo"), true, 2};
+  const CopyOptions options{find_codec_by_name("lzo"), {true, false}, 2};
   const auto copied = copy_all(source, kept.windows(), options);
   expect_copied(copied, pages, source, options);
   EXPECT_EQ(copied.result.lost_reason, "lost " + std::to_string(pages.rbegin()->first));
@@ -139,7 +139,8 @@ TEST(CopyPages, PagesOfATornFetchAreDoneAgain) {
     }
     KeptPages kept(test::all_kernel(pages));
     const CopyOptions options{find_codec_by_name(round % 2 != 0 ? "zlib" : "none"),
-                              random.below(2) != 0, static_cast<unsigned>(1 + random.below(3))};
+                              {random.below(2) != 0, false},
+                              static_cast<unsigned>(1 + random.below(3))};
     const auto copied = copy_all(source, kept.windows(), options);
     ASSERT_NO_FATAL_FAILURE(expect_copied(copied, pages, source, options)) << "round " << round;
   }
@@ -153,8 +154,8 @@ TEST(CopyPages, StopsAtTheFirstErrorOfTheSink) {
     CopyResult result;
     std::size_t calls = 0;
     const auto done = copy_pages(
-        source, kept.windows(), {find_codec_by_name("snappy"), true, threads},
-        [&](std::span<const std::byte>, std::span<const std::uint32_t>) -> Result<void> {
+        source, kept.windows(), {find_codec_by_name("snappy"), {true, false}, threads},
+        [&](const StoredPages&) -> Result<void> {
           if (++calls == 3) return error("the disk is full");
           return {};
         },
@@ -177,7 +178,7 @@ TEST(CopyPages, AWindowThatFailsIsAnError) {
       if (++calls == 2) return error("bitmap unreadable");
       return inner();
     };
-    EXPECT_EQ(copy_all(source, windows, {find_codec_by_name("none"), true, threads}).error,
+    EXPECT_EQ(copy_all(source, windows, {find_codec_by_name("none"), {true, false}, threads}).error,
               "bitmap unreadable");
   }
 }
@@ -186,7 +187,8 @@ TEST(CopyPages, NothingToCopy) {
   const auto pages = test::machine(3);
   const ScriptedSource source(pages);
   KeptPages none({});
-  const auto copied = copy_all(source, none.windows(), {find_codec_by_name("zlib"), true, 3});
+  const auto copied =
+      copy_all(source, none.windows(), {find_codec_by_name("zlib"), {true, false}, 3});
   EXPECT_EQ(copied.error, "");
   EXPECT_TRUE(copied.batches.empty());
   EXPECT_EQ(copied.result.pages, 0U);

@@ -40,19 +40,25 @@ std::uint64_t dump_size(const ScriptedSource& source, const Classified& machine,
   }
   kdump::Header header;
   EXPECT_TRUE(header.plan(source.info().max_pfn, 0));
-  auto writer = KdumpWriter::create(path, true, header, ByteOrder::little, {}, 0);
-  EXPECT_TRUE(writer);
   const bool share = (level & kLevelZero) != 0;
-  EXPECT_TRUE(writer->begin_pages(kept_pages.size(), share));
+  KdumpSpec spec;
+  spec.header = header;
+  spec.codec = &codec;
+  spec.share_zero_page = share;
+  auto writer = test::kdump_writer(path, true, spec);
+  EXPECT_TRUE(writer);
   KeptPages kept(kept_pages);
+  auto windows = kept.windows();
+  for (auto window = windows(); window && *window; window = windows()) {
+    EXPECT_TRUE((*writer)->put_window((*window)->first, (*window)->kept, (*window)->kept));
+  }
+  EXPECT_TRUE((*writer)->begin_pages());
   CopyResult result;
   EXPECT_TRUE(copy_pages(
-      source, kept.windows(), {&codec, share, 1},
-      [&](std::span<const std::byte> data, std::span<const std::uint32_t> sizes) {
-        return writer->put_pages(data, sizes, codec.page_flag);
-      },
-      [](std::uint64_t) {}, result));
-  EXPECT_TRUE(writer->finish(true));
+      source, kept.windows(), {&codec, {share, true}, 1},
+      [&](const StoredPages& pages) { return (*writer)->put_pages(pages); }, [](std::uint64_t) {},
+      result));
+  EXPECT_TRUE((*writer)->finish(true));
   return std::filesystem::file_size(path) - header.descriptors_offset();
 }
 

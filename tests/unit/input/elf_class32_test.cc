@@ -45,7 +45,7 @@ TEST_F(ElfClass32Test, TellsWhatTheHeadersSay) {
       const auto source = open(image, ReadMode::map);
       ASSERT_NE(source, nullptr);
       const DumpInfo& info = source->info();
-      EXPECT_EQ(info.word_bits, elf32 ? 32U : 64U);
+      EXPECT_EQ(info.abi, elf32 ? kdump::Abi::padded32 : kdump::Abi::bits64);
       EXPECT_EQ(info.machine, EM_ARM);
       EXPECT_EQ(info.order, order);
       EXPECT_EQ(info.elf_flags, 0x5000200U);

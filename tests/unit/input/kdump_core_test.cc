@@ -17,7 +17,7 @@ namespace vmsift {
 namespace {
 
 using test::Bytes;
-using test::KdumpSpec;
+using test::DumpSpec;
 
 constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
 constexpr std::size_t kPage = 4096;
@@ -33,7 +33,7 @@ class KdumpCoreTest : public testing::Test {
     }
     return std::move(*source);
   }
-  void expect_pages(const KdumpSpec& spec) const {
+  void expect_pages(const DumpSpec& spec) const {
     std::vector<Pfn> expected;
     for (const auto& [pfn, bytes] : spec.pages) expected.push_back(pfn);
     for (const ReadMode mode : {ReadMode::map, ReadMode::read}) {
@@ -63,7 +63,7 @@ TEST_F(KdumpCoreTest, ReadsWhatTheWriterWroteWithEveryCodec) {
   for (const Codec* codec : all_codecs()) {
     for (const std::uint32_t page_size : {4096U, 65536U}) {
       for (const bool share : {false, true}) {
-        KdumpSpec spec;
+        DumpSpec spec;
         spec.codec = codec;
         spec.page_size = page_size;
         spec.share_zero_page = share;
@@ -77,7 +77,7 @@ TEST_F(KdumpCoreTest, ReadsWhatTheWriterWroteWithEveryCodec) {
 }
 
 TEST_F(KdumpCoreTest, TellsWhatTheHeadersSay) {
-  KdumpSpec spec;
+  DumpSpec spec;
   spec.order = ByteOrder::big;
   spec.pages[7] = test::words(kPage, 1);
   spec.excluded = {3, 4};
@@ -115,7 +115,7 @@ TEST_F(KdumpCoreTest, TellsWhatTheHeadersSay) {
 }
 
 TEST_F(KdumpCoreTest, PagesInAnyOrder) {
-  KdumpSpec spec;
+  DumpSpec spec;
   spec.codec = find_codec_by_name("zstd");
   spec.pages = test::mixed_pages(300, kPage);
   for (const Pfn far : {40000U, 70000U, 70001U, 131071U}) spec.pages[far] = test::words(kPage, far);
@@ -138,7 +138,7 @@ TEST_F(KdumpCoreTest, PagesInAnyOrder) {
 
 TEST_F(KdumpCoreTest, AMachineOfManyPagesThatAreHolesOpensQuickly) {
   constexpr Pfn kPages = std::uint64_t{1} << 36;
-  KdumpSpec spec;
+  DumpSpec spec;
   spec.max_pfn = kPages;
   for (const Pfn pfn : {Pfn{5}, Pfn{1} << 20, (Pfn{1} << 35) + 12345, kPages - 1}) {
     spec.pages[pfn] = test::words(kPage, pfn);
@@ -157,7 +157,7 @@ TEST_F(KdumpCoreTest, AMachineOfManyPagesThatAreHolesOpensQuickly) {
 }
 
 TEST_F(KdumpCoreTest, BitsBehindTheLastPageAreNotPages) {
-  KdumpSpec spec;
+  DumpSpec spec;
   spec.pages = {{0, test::words(kPage, 1)}, {9, test::words(kPage, 2)}};
   spec.max_pfn = 10;
   const auto header = test::write_kdump(path(), spec);
@@ -171,7 +171,7 @@ TEST_F(KdumpCoreTest, BitsBehindTheLastPageAreNotPages) {
 }
 
 TEST_F(KdumpCoreTest, ADescriptorOfZerosIsALostPage) {
-  KdumpSpec spec;
+  DumpSpec spec;
   spec.pages = {{1, test::words(kPage, 1)}, {2, std::nullopt}, {3, test::words(kPage, 3)}};
   test::write_kdump(path(), spec);
   const auto source = open(ReadMode::map);
@@ -183,7 +183,7 @@ TEST_F(KdumpCoreTest, ADescriptorOfZerosIsALostPage) {
 
 TEST_F(KdumpCoreTest, CorruptDescriptorsCostTheirPageAlone) {
   for (const Codec* codec : all_codecs()) {
-    KdumpSpec spec;
+    DumpSpec spec;
     spec.codec = codec;
     spec.pages = test::mixed_pages(50, kPage);
     const auto header = test::write_kdump(path(), spec);
@@ -229,7 +229,7 @@ TEST_F(KdumpCoreTest, CorruptDescriptorsCostTheirPageAlone) {
 }
 
 TEST_F(KdumpCoreTest, TruncatedFilesLoseWhatIsMissing) {
-  KdumpSpec spec;
+  DumpSpec spec;
   spec.codec = find_codec_by_name("zlib");
   spec.pages = test::mixed_pages(40, kPage);
   const auto header = test::write_kdump(path(), spec);
@@ -258,7 +258,7 @@ TEST_F(KdumpCoreTest, TruncatedFilesLoseWhatIsMissing) {
 // Compressed data behind the new end read as zeros through the mapping: no stream, and no page.
 TEST_F(KdumpCoreTest, CutWhileMapped) {
   for (const Codec* codec : all_codecs()) {
-    KdumpSpec spec;
+    DumpSpec spec;
     spec.codec = codec;
     spec.share_zero_page = false;
     for (Pfn pfn = 0; pfn < 600; ++pfn) {
@@ -290,7 +290,7 @@ TEST_F(KdumpCoreTest, CutWhileMapped) {
 
 // Every field of both headers, one at a time, as nobody would write it.
 TEST_F(KdumpCoreTest, HostileHeaderFields) {
-  KdumpSpec spec;
+  DumpSpec spec;
   spec.codec = find_codec_by_name("lzo");
   spec.pages = test::mixed_pages(30, kPage);
   spec.notes = test::elf_note("CORE", NT_PRSTATUS, test::noise(336, 9));
@@ -324,7 +324,7 @@ TEST_F(KdumpCoreTest, HostileHeaderFields) {
 }
 
 TEST_F(KdumpCoreTest, ThePageSizeOfTheNoteMustBeTheHeaders) {
-  KdumpSpec spec;
+  DumpSpec spec;
   spec.pages = test::mixed_pages(3, kPage);
   test::write_kdump(path(), spec);
   const auto source = open(ReadMode::map);

@@ -33,9 +33,22 @@ class KdumpWriterTest : public testing::Test {
     EXPECT_TRUE(header.plan(pages, note_bytes));
     return header;
   }
-  [[nodiscard]] Result<KdumpWriter> create(const kdump::Header& header,
-                                           bool overwrite = false) const {
-    return KdumpWriter::create(path(), overwrite, header, ByteOrder::little, {}, 0);
+  [[nodiscard]] static KdumpSpec spec_for(const kdump::Header& header, const char* codec = "zlib") {
+    KdumpSpec spec;
+    spec.header = header;
+    spec.codec = find_codec_by_name(codec);
+    spec.share_zero_page = true;
+    return spec;
+  }
+  [[nodiscard]] Result<std::unique_ptr<KdumpWriter>> create(const kdump::Header& header,
+                                                            bool overwrite = false) const {
+    return test::kdump_writer(path(), overwrite, spec_for(header));
+  }
+  // That these page frames, from 0 on, are memory and kept.
+  static Result<void> keep(KdumpWriter& writer, std::size_t pages) {
+    Bytes bits((pages + 7) / 8);
+    BitSpan(bits).set_range(0, pages);
+    return writer.put_window(0, bits, bits);
   }
   [[nodiscard]] std::uint32_t status() const {
     return test::peek<std::uint32_t>(test::read_file(path()), kStatusAt);
@@ -58,23 +71,24 @@ TEST_F(KdumpWriterTest, IsBornIncompleteAndStaysSoUntilTheEnd) {
       << "bitmaps are there in full";
   Bytes bits(kPage);
   BitSpan(bits).set_range(0, 2);
-  ASSERT_TRUE(writer->put_bitmaps(0, bits, bits));
+  ASSERT_TRUE((*writer)->put_window(0, bits, bits));
   EXPECT_EQ(status(), 9U);
-  ASSERT_TRUE(writer->begin_pages(2, true));
+  ASSERT_TRUE((*writer)->begin_pages());
   EXPECT_EQ(status(), 9U);
   const auto page = test::words(kPage, 1);
   const std::vector<std::uint32_t> sizes = {kPage, kStoredZero};
-  ASSERT_TRUE(writer->put_pages(page, sizes, 1));
+  const std::vector<Pfn> pfns = {0, 1};
+  ASSERT_TRUE((*writer)->put_pages({pfns, sizes, page, {}, {}}));
   EXPECT_EQ(status(), 9U);
-  ASSERT_TRUE(writer->finish(true));
+  ASSERT_TRUE((*writer)->finish(true));
   EXPECT_EQ(status(), 1U);
 }
 
 TEST_F(KdumpWriterTest, AnIncompleteDumpKeepsTheFlag) {
   auto writer = create(header_for(100));
   ASSERT_TRUE(writer);
-  ASSERT_TRUE(writer->begin_pages(0, true));
-  ASSERT_TRUE(writer->finish(false));
+  ASSERT_TRUE((*writer)->begin_pages());
+  ASSERT_TRUE((*writer)->finish(false));
   EXPECT_EQ(status(), 9U);
 }
 
@@ -95,8 +109,8 @@ TEST_F(KdumpWriterTest, OverwritesWhereItIsToldTo) {
   auto writer = create(header, true);
   ASSERT_TRUE(writer) << writer.message();
   EXPECT_EQ(mode(), 0600U) << "memory is nobody else's to read";
-  ASSERT_TRUE(writer->begin_pages(0, true));
-  ASSERT_TRUE(writer->finish(true));
+  ASSERT_TRUE((*writer)->begin_pages());
+  ASSERT_TRUE((*writer)->finish(true));
   EXPECT_EQ(mode(), 0600U);
   const auto file = test::read_file(path());
   EXPECT_EQ(file.size(), header.descriptors_offset());
@@ -111,13 +125,13 @@ TEST_F(KdumpWriterTest, NewFilesAreTheOwnersWhateverTheUmask) {
     ::umask(before);
     ASSERT_TRUE(writer) << writer.message();
     EXPECT_EQ(mode(), 0600U);
-    writer->discard();
+    (*writer)->sink().discard();
   }
 }
 
 TEST_F(KdumpWriterTest, OnlyRegularFiles) {
   const auto refused = [&](const std::string& where) {
-    const auto writer = KdumpWriter::create(where, true, header_for(1), ByteOrder::little, {}, 0);
+    const auto writer = test::kdump_writer(where, true, spec_for(header_for(1)));
     return writer ? std::string() : writer.message();
   };
   EXPECT_EQ(refused("/dev/null"), "/dev/null: not a regular file");
@@ -131,7 +145,7 @@ TEST_F(KdumpWriterTest, OnlyRegularFiles) {
 TEST_F(KdumpWriterTest, DiscardLeavesNothing) {
   auto writer = create(header_for(100));
   ASSERT_TRUE(writer);
-  writer->discard();
+  (*writer)->sink().discard();
   EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
@@ -140,10 +154,14 @@ TEST_F(KdumpWriterTest, NotesStandBehindTheSubHeader) {
     const auto notes = test::noise(5000, 1);
     kdump::Header header = header_for(10, notes.size());
     header.vmcoreinfo_size = 77;
-    auto writer = KdumpWriter::create(path(), true, header, order, notes, 1234);
+    KdumpSpec spec = spec_for(header);
+    spec.order = order;
+    spec.notes = notes;
+    spec.vmcoreinfo_at = 1234;
+    auto writer = test::kdump_writer(path(), true, spec);
     ASSERT_TRUE(writer) << writer.message();
-    ASSERT_TRUE(writer->begin_pages(0, false));
-    ASSERT_TRUE(writer->finish(true));
+    ASSERT_TRUE((*writer)->begin_pages());
+    ASSERT_TRUE((*writer)->finish(true));
     const auto file = test::read_file(path());
     EXPECT_TRUE(std::equal(notes.begin(), notes.end(), file.begin() + kPage + 104));
     EXPECT_EQ(test::peek<std::uint64_t>(file, kPage + 32, order), kPage + 104 + 1234);
@@ -161,29 +179,30 @@ TEST_F(KdumpWriterTest, KeptBitsComeBackAndHolesStayHoles) {
   ASSERT_TRUE(writer);
   const auto bits = test::noise(kPage, 1);
   constexpr Pfn kFar = kPages - 32768;
-  ASSERT_TRUE(writer->put_bitmaps(0, test::zeros(kPage), test::zeros(kPage)));
-  ASSERT_TRUE(writer->put_bitmaps(kFar, bits, bits));
+  ASSERT_TRUE((*writer)->put_window(0, test::zeros(kPage), test::zeros(kPage)));
+  ASSERT_TRUE((*writer)->put_window(kFar, bits, bits));
   Bytes kept(kPage);
-  ASSERT_TRUE(writer->read_kept(kFar, kept));
+  ASSERT_TRUE((*writer)->read_kept(kFar, kept));
   EXPECT_EQ(kept, bits);
   kept = test::noise(kPage, 2);
-  ASSERT_TRUE(writer->read_kept(32768, kept));
+  ASSERT_TRUE((*writer)->read_kept(32768, kept));
   EXPECT_EQ(kept, test::zeros(kPage));
   kept = test::noise(kPage, 2);
-  ASSERT_TRUE(writer->read_kept(kPages, kept));  // behind the bitmap
+  ASSERT_TRUE((*writer)->read_kept(kPages, kept));  // behind the bitmap
   EXPECT_EQ(kept, test::zeros(kPage));
   struct stat st {};
   ASSERT_EQ(::stat(path().c_str(), &st), 0);
   EXPECT_LT(st.st_blocks, 1024) << "half a MiB for bitmaps of 4 GiB";
-  writer->discard();
+  (*writer)->sink().discard();
 }
 
 TEST_F(KdumpWriterTest, DescriptorsAreInOrderAndPointAtTheirData) {
-  const auto header = header_for(1000);
-  auto writer = create(header);
-  ASSERT_TRUE(writer);
   constexpr std::size_t kCount = 6000;  // more than one buffer of descriptors
-  ASSERT_TRUE(writer->begin_pages(kCount, true));
+  const auto header = header_for(kCount);
+  auto writer = test::kdump_writer(path(), false, spec_for(header, "zstd"));
+  ASSERT_TRUE(writer);
+  ASSERT_TRUE(keep(**writer, kCount));
+  ASSERT_TRUE((*writer)->begin_pages());
   test::Random random(9);
   std::vector<kdump::Descriptor> expected;
   const std::uint64_t data = header.descriptors_offset() + kCount * kdump::kDescriptorBytes;
@@ -208,9 +227,10 @@ TEST_F(KdumpWriterTest, DescriptorsAreInOrderAndPointAtTheirData) {
         at += sizes.back();
       }
     }
-    ASSERT_TRUE(writer->put_pages(out, sizes, 0x20));
+    const std::vector<Pfn> pfns(sizes.size());
+    ASSERT_TRUE((*writer)->put_pages({pfns, sizes, out, {}, {}}));
   }
-  ASSERT_TRUE(writer->finish(true));
+  ASSERT_TRUE((*writer)->finish(true));
   const auto file = test::read_file(path());
   ASSERT_EQ(file.size(), at);
   for (std::size_t i = 0; i < kCount; ++i) {
@@ -238,11 +258,9 @@ class FullDisk : public KdumpWriterTest {
   // Writes pages until that fails; true when it did.
   static bool fill(const std::string& where) {
     kdump::Header header = header_for(kPages);
-    auto writer = KdumpWriter::create(where, false, header, ByteOrder::little, {}, 0);
+    auto writer = test::kdump_writer(where, false, spec_for(header));
     if (!writer) return true;
-    Bytes bits(kPage);
-    BitSpan(bits).set_range(0, kPages);
-    bool failed = !writer->put_bitmaps(0, bits, bits) || !writer->begin_pages(kPages, true);
+    bool failed = !keep(**writer, kPages) || !(*writer)->begin_pages();
     for (Pfn pfn = 0; pfn < kPages && !failed; pfn += 4) {
       Bytes data;
       std::vector<std::uint32_t> sizes;
@@ -254,9 +272,10 @@ class FullDisk : public KdumpWriterTest {
         test::append(data, test::noise(kPage, i));
         sizes.push_back(kPage);
       }
-      failed = !writer->put_pages(data, sizes, 1);
+      const std::vector<Pfn> pfns = {pfn, pfn + 1, pfn + 2, pfn + 3};
+      failed = !(*writer)->put_pages({pfns, sizes, data, {}, {}});
     }
-    const auto finished = writer->finish(!failed);
+    const auto finished = (*writer)->finish(!failed);
     return failed || !finished;
   }
 

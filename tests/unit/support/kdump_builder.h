@@ -5,6 +5,7 @@
 #include "compress/codec.h"
 #include "filters/zero.h"
 #include "src/copy/batch.h"
+#include "src/output/file_sink.h"
 #include "src/output/kdump_writer.h"
 #include "tests/unit/support/temp_dir.h"
 #include "tests/unit/support/test_bytes.h"
@@ -19,7 +20,7 @@
 
 namespace vmsift::test {
 
-struct KdumpSpec {
+struct DumpSpec {
   std::map<Pfn, std::optional<Bytes>> pages = {};  // nullopt: lost
   std::vector<Pfn> excluded = {};                  // memory without a descriptor
   Pfn max_pfn = 0;                                 // 0: behind the last page
@@ -34,8 +35,16 @@ struct KdumpSpec {
   kdump::Header header = {};
 };
 
+// A writer into a file.
+inline Result<std::unique_ptr<KdumpWriter>> kdump_writer(const std::string& path, bool overwrite,
+                                                         const KdumpSpec& spec) {
+  auto sink = FileSink::create(path, overwrite, ByteSink::kNoLimit);
+  if (!sink) return sink.take_error();
+  return KdumpWriter::create(std::move(*sink), spec);
+}
+
 // The header as the writer planned it, for finding one's way in the file.
-inline kdump::Header write_kdump(const std::string& path, const KdumpSpec& spec) {
+inline kdump::Header write_kdump(const std::string& path, const DumpSpec& spec) {
   kdump::Header header = spec.header;
   header.block_size = spec.page_size;
   header.status = spec.codec->header_flag;
@@ -43,11 +52,19 @@ inline kdump::Header write_kdump(const std::string& path, const KdumpSpec& spec)
   header.vmcoreinfo_size = spec.vmcoreinfo_size;
   const Pfn last = spec.pages.empty() ? 0 : spec.pages.rbegin()->first;
   EXPECT_TRUE(header.plan(spec.max_pfn != 0 ? spec.max_pfn : last + 1, spec.notes.size()));
-  auto writer = KdumpWriter::create(path, true, header, spec.order, spec.notes, spec.vmcoreinfo_at);
-  if (!writer) {
-    ADD_FAILURE() << writer.message();
+  KdumpSpec how;
+  how.header = header;
+  how.order = spec.order;
+  how.notes = spec.notes;
+  how.vmcoreinfo_at = spec.vmcoreinfo_at;
+  how.codec = spec.codec;
+  how.share_zero_page = spec.share_zero_page;
+  auto created = kdump_writer(path, true, how);
+  if (!created) {
+    ADD_FAILURE() << created.message();
     return header;
   }
+  const auto writer = std::move(*created);
   constexpr std::uint64_t kWindow = 32768;
   std::map<Pfn, std::pair<Bytes, Bytes>> windows;
   const auto mark = [&](Pfn pfn, bool kept) {
@@ -62,10 +79,10 @@ inline kdump::Header write_kdump(const std::string& path, const KdumpSpec& spec)
   for (const auto& [index, bitmaps] : windows) {
     const std::uint64_t room = header.bitmap_bytes() - index * kWindow / 8;
     const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kWindow / 8, room));
-    EXPECT_TRUE(writer->put_bitmaps(index * kWindow, std::span(bitmaps.first).first(size),
-                                    std::span(bitmaps.second).first(size)));
+    EXPECT_TRUE(writer->put_window(index * kWindow, std::span(bitmaps.first).first(size),
+                                   std::span(bitmaps.second).first(size)));
   }
-  EXPECT_TRUE(writer->begin_pages(spec.pages.size(), spec.share_zero_page));
+  EXPECT_TRUE(writer->begin_pages());
   const auto encoder = spec.codec->encoder(spec.page_size);
   Bytes out(spec.page_size + spec.codec->slack(spec.page_size));
   for (const auto& [pfn, bytes] : spec.pages) {
@@ -77,7 +94,7 @@ inline kdump::Header write_kdump(const std::string& path, const KdumpSpec& spec)
       const std::byte* page = bytes->data();
       used = encoder->encode({&page, 1}, out, {&size, 1});
     }
-    EXPECT_TRUE(writer->put_pages(std::span(out).first(used), {&size, 1}, spec.codec->page_flag));
+    EXPECT_TRUE(writer->put_pages({{&pfn, 1}, {&size, 1}, std::span(out).first(used), {}, {}}));
   }
   EXPECT_TRUE(writer->finish(spec.complete));
   return header;
