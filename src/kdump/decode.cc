@@ -131,9 +131,8 @@ bool has_signature(std::span<const std::byte> start) {
 }
 
 Result<MainHeader> decode_main(std::span<const std::byte> bytes, std::uint64_t file_size) {
-  if (bytes.size() < kMainHeaderBytes || !has_signature(bytes)) {
-    return error("truncated kdump-compressed header");
-  }
+  if (!has_signature(bytes)) return error("no kdump-compressed dump");
+  if (bytes.size() < kMainHeaderBytes) return error("truncated kdump-compressed header");
   std::vector<MainHeader> readings;
   for (const Abi abi : {Abi::bits64, Abi::packed32}) {
     for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {

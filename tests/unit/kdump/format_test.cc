@@ -314,6 +314,7 @@ TEST(KdumpFormat, HeadersThatAreRefusedSayWhy) {
   EXPECT_EQ(message(block, sub), "");
   EXPECT_EQ(message(Bytes(block.begin(), block.begin() + 463), sub),
             "truncated kdump-compressed header");
+  EXPECT_EQ(main_with(0, 0x7f454c46U), "no kdump-compressed dump");
   EXPECT_EQ(main_with(8, 7U), "kdump-compressed header version 7, 0 to 6 are read");
   for (const std::uint32_t bad : {0U, 1U, 2048U, 4095U, 4097U, 1U << 19, 0xffffffffU}) {
     EXPECT_NE(main_with(428, bad).find("block size"), std::string::npos) << bad;
