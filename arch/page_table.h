@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 
 namespace vmsift {
 
@@ -42,9 +43,26 @@ struct Translation {
 // Reads 8 bytes of physical memory; false when the dump has none there.
 using ReadPhysical = std::function<bool(PhysAddr, std::span<std::byte>)>;
 
+// One entry on the way, for who wants to see it.
+struct WalkStep {
+  PageTableLevel level;
+  PhysAddr at;  // of the entry
+  bool readable = false;
+  std::uint64_t raw = 0;  // as it stands there
+  PageTableEntry entry;
+};
+using WalkObserver = std::function<void(const WalkStep&)>;
+
 // nullopt: not mapped, no address of this kernel, or a table is not in the dump. Entries are 8
 // bytes.
 std::optional<Translation> walk_page_table(const PageTable& table, VirtAddr vaddr,
-                                           const ReadPhysical& read);
+                                           const ReadPhysical& read,
+                                           const WalkObserver* observer = nullptr);
+
+// The lowest address at or above `from` that is mapped. At most kMostTablesSearched tables are
+// looked at, so that tables of nothing but empty tables end the search: nullopt then too.
+inline constexpr unsigned kMostTablesSearched = 256;
+std::optional<std::pair<VirtAddr, Translation>> first_mapping(const PageTable& table, VirtAddr from,
+                                                              const ReadPhysical& read);
 
 }  // namespace vmsift

@@ -20,8 +20,14 @@ std::optional<Translation> AddressSpace::translate(VirtAddr vaddr) {
   return walk(vaddr);
 }
 
-std::optional<Translation> AddressSpace::walk(VirtAddr vaddr) {
-  return walk_page_table(layout_.table, vaddr, [this](PhysAddr at, std::span<std::byte> into) {
+std::optional<Translation> AddressSpace::walk(VirtAddr vaddr, const WalkObserver* observer) {
+  return walk_page_table(
+      layout_.table, vaddr,
+      [this](PhysAddr at, std::span<std::byte> into) { return read_physical(at, into); }, observer);
+}
+
+std::optional<std::pair<VirtAddr, Translation>> AddressSpace::first_mapped(VirtAddr from) {
+  return first_mapping(layout_.table, from, [this](PhysAddr at, std::span<std::byte> into) {
     return read_physical(at, into);
   });
 }

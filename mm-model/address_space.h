@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace vmsift {
@@ -23,7 +24,11 @@ class AddressSpace {
   // nullopt: not mapped, or the tables that would say so are not in the dump.
   [[nodiscard]] std::optional<Translation> translate(VirtAddr vaddr);
   // As translate(), but through the page tables alone: for checking one against the other.
-  [[nodiscard]] std::optional<Translation> walk(VirtAddr vaddr);
+  // `observer` is shown each entry on the way.
+  [[nodiscard]] std::optional<Translation> walk(VirtAddr vaddr,
+                                                const WalkObserver* observer = nullptr);
+  // The lowest address at or above `from` that the page tables map, and where; see first_mapping().
+  [[nodiscard]] std::optional<std::pair<VirtAddr, Translation>> first_mapped(VirtAddr from);
 
   // False when any byte cannot be had; `into` is then undefined.
   [[nodiscard]] bool read(VirtAddr vaddr, std::span<std::byte> into);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/cli/options.h"
+#include "src/cli/texts.h"
 #include "src/commands/commands.h"
 
 #include <fcntl.h>
@@ -30,47 +31,77 @@ void ignore_signals_of_writes() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
-int run(int argc, char** argv) {
-  auto options = parse_options(argc, argv);
-  if (!options) {
-    Log(Log::kDefault).error(options.message());
-    std::fputs("Try `vmsift --help' for more information.\n", stderr);
-    return kExitFailed;
+// Neither JSON nor a dump on the standard output must be mixed with words.
+std::FILE* stream_of_messages(const Options& options) {
+  const bool json_on_stdout = options.json && options.json->empty();
+  return json_on_stdout || options.flattened ? stderr : stdout;
+}
+
+int refuse(const Options& options, const Error& why) {
+  Log(Log::kDefault).error(why.message());
+  if (options.check_params) return kExitFailed;
+  const Log log(Log::kDefault, options.as_makedumpfile ? stream_of_messages(options) : stderr);
+  log.report(bad_options_text(options));
+  if (const auto last = last_line(options, false); !last.empty()) log.report("\n" + last);
+  return kExitFailed;
+}
+
+Result<int> dispatch(const Options& options, const Log& log) {
+  switch (options.command) {
+    case Command::help:
+      std::fputs(usage_text(options).c_str(), stream_of_messages(options));
+      return kExitOk;
+    case Command::version:
+      std::fputs(version_text(options).c_str(), stream_of_messages(options));
+      return kExitOk;
+    case Command::levels:
+      return run_levels(options, log);
+    case Command::create:
+      return run_create(options, log);
+    case Command::rearrange:
+      return run_rearrange(options, log);
+    case Command::reassemble:
+      return run_reassemble(options, log);
+    case Command::dmesg:
+      return run_dmesg(options, log);
+    case Command::mem_usage:
+      return run_mem_usage(options, log);
+    case Command::make_vmcoreinfo:
+      return run_make_vmcoreinfo(options, log);
   }
-  const bool json_on_stdout = options->json && options->json->empty();
-  // Neither JSON nor a dump on the standard output must be mixed with words.
-  const bool data_on_stdout = json_on_stdout || options->flattened;
-  const Log log(options->message_level, data_on_stdout ? stderr : stdout);
-  auto status = [&]() -> Result<int> {
-    switch (options->command) {
-      case Command::help:
-        std::fputs(usage_text().c_str(), stdout);
-        return kExitOk;
-      case Command::version:
-        std::fputs(version_text().c_str(), stdout);
-        return kExitOk;
-      case Command::levels:
-        return run_levels(*options, log);
-      case Command::create:
-        return run_create(*options, log);
-      case Command::rearrange:
-        return run_rearrange(*options, log);
-      case Command::reassemble:
-        return run_reassemble(*options, log);
-      case Command::dmesg:
-        return run_dmesg(*options, log);
-      case Command::mem_usage:
-        return run_mem_usage(*options, log);
-      case Command::make_vmcoreinfo:
-        return run_make_vmcoreinfo(*options, log);
+  return kExitFailed;
+}
+
+// Whatever happens, there is an exit status, and the last line says which.
+int run_command(const Options& options, const Log& log) {
+  int status = kExitFailed;
+  try {
+    auto done = dispatch(options, log);
+    if (done) {
+      status = *done;
+    } else {
+      log.error(done.message());
     }
-    return kExitFailed;
-  }();
-  if (!status) {
-    log.error(status.message());
-    return kExitFailed;
+  } catch (const std::bad_alloc&) {
+    log.error("out of memory");
+  } catch (const std::exception& e) {
+    log.error(e.what());
   }
-  return *status;
+  if (const auto last = last_line(options, status == kExitOk); !last.empty()) {
+    log.common("\n{}", last);
+  }
+  return status;
+}
+
+int run(int argc, char** argv) {
+  Options options;
+  if (auto parsed = parse_options(argc, argv, options); !parsed) {
+    return refuse(options, parsed.take_error());
+  }
+  const bool only_check = options.check_params && options.command != Command::help &&
+                          options.command != Command::version;
+  if (only_check) return kExitOk;
+  return run_command(options, Log(options.message_level, stream_of_messages(options)));
 }
 
 }  // namespace

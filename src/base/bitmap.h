@@ -31,6 +31,14 @@ class BitSpan {
     }
     while (begin < end) set(begin++);
   }
+  void clear_range(std::size_t begin, std::size_t end) const {
+    while (begin < end && begin % 8 != 0) clear(begin++);
+    if (const std::size_t whole = begin < end ? (end - begin) / 8 : 0; whole != 0) {
+      std::memset(&bytes_[begin / 8], 0, whole);
+      begin += whole * 8;
+    }
+    while (begin < end) clear(begin++);
+  }
   void clear_all() const {
     if (!bytes_.empty()) std::memset(bytes_.data(), 0, bytes_.size());
   }

@@ -40,6 +40,7 @@ class StructPageClassifier : public Classifier {
         decoder_(model.pages()),
         struct_size_(model.pages().size),
         page_size_(source.info().page_size),
+        costly_pages_(source.info().stores_encoded),
         memory_(model.addresses(), source),
         reader_(source.reader()) {}
 
@@ -85,6 +86,7 @@ class StructPageClassifier : public Classifier {
   const PageDecoder<kSwap> decoder_;
   const std::uint32_t struct_size_;
   const std::size_t page_size_;
+  const bool costly_pages_;  // decoded one by one, whether they are looked at or not
   AddressSpace memory_;
   std::unique_ptr<PageReader> reader_;
   std::vector<std::byte> gather_;
@@ -140,6 +142,7 @@ void StructPageClassifier<kSwap>::in_place(PfnRange pages, VirtAddr structs) {
   std::array<const std::byte*, kStructPagesPerFetch> data;
   const std::uint64_t per_frame = page_size_ / struct_size_;
   Pfn pfn = pages.begin;
+  std::size_t most = costly_pages_ ? 1 : frames.size();
   while (pfn < pages.end) {
     // The run of memory pages that one mapping puts side by side, from the struct page of pfn on.
     const VirtAddr at = structs + (pfn - pages.begin) * struct_size_;
@@ -154,7 +157,7 @@ void StructPageClassifier<kSwap>::in_place(PfnRange pages, VirtAddr structs) {
     }
     const std::uint64_t wanted = ceil_div(before + (pages.end - pfn), per_frame);
     const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(
-        {wanted, std::max<std::uint64_t>(1, where->contiguous / page_size_), frames.size()}));
+        {wanted, std::max<std::uint64_t>(1, where->contiguous / page_size_), most}));
     for (std::size_t i = 0; i < n; ++i) frames[i] = where->paddr.value / page_size_ + i;
 
     const Position before_fetch = at_;
@@ -172,6 +175,11 @@ void StructPageClassifier<kSwap>::in_place(PfnRange pages, VirtAddr structs) {
     }
     if (reader_->intact()) {
       pfn = std::min(pages.end, first + got * per_frame);
+      if (costly_pages_) {
+        // Behind a block that is left out there mostly is another one.
+        most = at_.next > pfn ? 1 : std::min(2 * most, frames.size());
+        pfn = std::min(pages.end, std::max(pfn, at_.next));
+      }
     } else {
       at_ = before_fetch;
       // Memory errors that were seen in a kept block were none.

@@ -14,7 +14,7 @@
 namespace vmsift {
 
 enum class Command {
-  create,           // VMCORE... DUMPFILE, and its variants -E, -F, --split
+  create,           // VMCORE... DUMPFILE, and its variants -E, -F, --split; only VMCORE with --vtop
   levels,           // --levels
   rearrange,        // -R: a flattened stream on stdin becomes a file
   reassemble,       // --reassemble: the members of a split dump become one
@@ -44,7 +44,6 @@ struct Options {
   std::string vmcoreinfo_file;  // -i
   std::string vmlinux_file;     // -x
   bool non_mmap = false;
-  std::string work_dir;  // --work-dir; empty: not given
 
   // What to keep.
   unsigned dump_level = 0;             // -d
@@ -56,29 +55,27 @@ struct Options {
   // How to write it.
   const Codec* codec = nullptr;  // -c -l -p -z --lz4; "none" by default
   bool codec_given = false;
-  bool elf = false;                                          // -E
-  bool flattened = false;                                    // -F
-  bool split = false;                                        // --split
-  StreamFormat stream = StreamFormat::none;                  // --stream
-  bool dedup = false;                                        // --dedup
-  std::optional<std::uint64_t> size_limit;                   // -L, bytes of the output
-  std::uint64_t split_block_bytes = std::uint64_t{1} << 30;  // --splitblock-size
-  bool overwrite = false;                                    // -f
+  bool elf = false;                                // -E
+  bool flattened = false;                          // -F
+  bool split = false;                              // --split
+  StreamFormat stream = StreamFormat::none;        // --stream
+  bool dedup = false;                              // --dedup
+  std::optional<std::uint64_t> size_limit;         // -L, bytes of the output
+  std::optional<std::uint64_t> split_block_bytes;  // --splitblock-size
+  bool overwrite = false;                          // -f
   bool dry_run = false;
   unsigned threads = 0;        // --num-threads; 0: every usable CPU
   std::string vmcoreinfo_out;  // -g
 
   // What to tell.
   unsigned message_level = Log::kDefault;
-  unsigned extra_messages = 0;             // of -D and --show-stats
   std::optional<std::string> json;         // --stats=json[:FILE]; empty: stdout
   std::vector<const Codec*> level_codecs;  // --levels=NAME,...; empty: not given
 };
 
-// Errors are one line for the user.
+// Errors are one line for the user. Options that could be read are set even then: --check-params
+// and -F say where the caller looks for the error.
+Result<void> parse_options(int argc, char** argv, Options& options);
 Result<Options> parse_options(int argc, char** argv);
-
-std::string usage_text();
-std::string version_text();
 
 }  // namespace vmsift

@@ -19,6 +19,7 @@ Result<int> run_rearrange(const Options& options, const Log& log);
 Result<int> run_reassemble(const Options& options, const Log& log);
 Result<int> run_dmesg(const Options& options, const Log& log);
 Result<int> run_mem_usage(const Options& options, const Log& log);
+Result<int> run_vtop(const Options& options, const Log& log);
 Result<int> run_make_vmcoreinfo(const Options& options, const Log& log);
 
 }  // namespace vmsift

@@ -1,23 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// vmsift VMCORE DUMPFILE: classify every page, then copy those that the dump level keeps.
-#include "src/base/file.h"
+// vmsift VMCORE DUMPFILE: classify every page, then copy those that the dump level keeps. A split
+// dump has several files that get a range of pages each; all else is the same.
 #include "src/classify/classify_dump.h"
+#include "src/cli/texts.h"
 #include "src/commands/commands.h"
+#include "src/commands/dump_output.h"
 #include "src/commands/input.h"
 #include "src/commands/json_output.h"
+#include "src/commands/split_ranges.h"
+#include "src/commands/vtop.h"
 #include "src/copy/copy_pages.h"
-#include "src/output/kdump_writer.h"
 #include "src/pipeline/pipeline.h"
+#include "src/pipeline/side_by_side.h"
 #include "src/report/progress.h"
 #include "src/report/run_report.h"
 
-#include <fcntl.h>
-
+#include <algorithm>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 namespace vmsift {
 namespace {
+
+// One file of the dump, or the stream.
+struct Member {
+  std::unique_ptr<DumpWriter> writer;
+  PfnRange range;           // of page frames that it gets
+  std::uint64_t pages = 0;  // kept ones among them
+  bool begun = false;       // from then on a failure leaves an incomplete dump
+  CopyResult copied;
+  std::optional<Error> failure;
+  // State of the windows to copy.
+  std::vector<std::byte> kept;
+  std::unique_ptr<WindowScanner> scanner;
+  std::unique_ptr<WindowResult> scanned;
+};
 
 class CreateRun {
  public:
@@ -28,27 +46,33 @@ class CreateRun {
 
  private:
   Result<void> open();
-  Result<void> create_output();
+  void use_level(unsigned level);
+  [[nodiscard]] ClassSet dropped() const;
+  Result<void> attempt();
+  Result<void> create_outputs();
   Result<void> classify();
+  Result<void> share_out();
   Result<void> copy();
-  Result<void> finish();
+  void copy(Member& member, unsigned threads);
+  NextWindow windows(Member& member);
+  void finish();
+  void discard();
+  [[nodiscard]] bool out_of_space() const;
   int conclude(std::optional<Error> failure);
-
-  NextWindow windows_from_dump();
-  NextWindow windows_by_scanning();
+  void report_losses() const;
+  void report_incomplete() const;
 
   const Options& options_;
   const Log& log_;
   RunReport report_;
   StageClock clock_;
   Input input_;
-  kdump::Header header_;
-  std::optional<KdumpWriter> writer_;  // none in a dry run
-  bool saved_pages_ = false;           // from then on a failure leaves an incomplete dump
-  // State of the window sources.
-  std::vector<std::byte> kept_;
-  std::unique_ptr<WindowScanner> scanner_;
-  std::unique_ptr<WindowResult> scanned_;
+  std::vector<Member> members_;
+  std::optional<SplitRanges> ranges_;     // of a split dump
+  std::vector<std::byte> live_kept_;      // of memory that changes while it is read
+  std::mutex progress_mutex_;  // members are copied side by side
+  Progress* progress_ = nullptr;
+  std::uint64_t pages_done_ = 0;
 };
 
 Result<int> CreateRun::run() {
@@ -59,16 +83,17 @@ Result<int> CreateRun::run() {
   }
   if (auto checked = check_json(options_); !checked) return checked.take_error();
   clock_.finished("open");
-  if (!options_.dry_run) {
-    if (auto created = create_output(); !created) return created.take_error();
+  std::vector<unsigned> levels = {options_.dump_level};
+  levels.insert(levels.end(), options_.retry_levels.begin(), options_.retry_levels.end());
+  for (std::size_t i = 0;; ++i) {
+    use_level(levels[i]);
+    auto done = attempt();
+    // What went into a stream cannot be taken back.
+    const bool again = out_of_space() && i + 1 < levels.size() && !options_.flattened;
+    if (!again) return conclude(done ? std::nullopt : std::optional(done.take_error()));
+    log_.common("No space for a dump of level {}, level {} is tried.", levels[i], levels[i + 1]);
+    discard();
   }
-  if (auto classified = classify(); !classified) return conclude(classified.take_error());
-  clock_.finished("classify");
-  if (auto copied = copy(); !copied) return conclude(copied.take_error());
-  clock_.finished("copy");
-  if (auto finished = finish(); !finished) return conclude(finished.take_error());
-  clock_.finished("finish");
-  return conclude(std::nullopt);
 }
 
 Result<void> CreateRun::open() {
@@ -76,124 +101,216 @@ Result<void> CreateRun::open() {
   if (!input) return input.take_error();
   input_ = std::move(*input);
   if (!input_.mismatch.empty()) return {};
-  const DumpInfo& dump = input_.source->info();
-  report_.dumpfile = options_.dumpfile();
+  if (options_.vtop) log_.report(explain_address(input_, *options_.vtop));
+  report_.dumpfile = options_.flattened ? "STDOUT" : options_.dumpfile();
   report_.codec = options_.codec->name;
   report_.threads = thread_count(options_.threads);
-  report_.dump_level = options_.dump_level | dump.dump_level;
-  if (report_.dump_level != options_.dump_level) {
-    log_.common("dump_level is changed to {}, because {} was created by dump_level({}).",
-                report_.dump_level, dump.path, dump.dump_level);
-  }
   if (is_private(*options_.codec)) {
     log_.warning(
         "pages compressed with {} are read by vmsift alone; `vmsift -z {} DUMP` makes a dump for "
         "every reader",
-        options_.codec->name, options_.dumpfile());
+        options_.codec->name, report_.dumpfile);
   }
-  auto header = describe_dump(input_, report_.dump_level);
-  if (!header) return header.take_error();
-  header_ = std::move(*header);
-  header_.status = options_.codec->header_flag;
-  header_.is_private = is_private(*options_.codec);
   return {};
 }
 
-Result<void> CreateRun::create_output() {
-  auto in = File::open(options_.vmcore(), O_RDONLY);
-  if (in && same_file(*in, options_.dumpfile())) {
-    return error("{} is the input itself", options_.dumpfile());
+void CreateRun::use_level(unsigned level) {
+  const DumpInfo& dump = input_.source->info();
+  report_.dump_level = level | dump.dump_level;
+  if (report_.dump_level != level) {
+    log_.common("dump_level is changed to {}, because {} was created by dump_level({}).",
+                report_.dump_level, dump.path, dump.dump_level);
   }
-  auto writer =
-      KdumpWriter::create(options_.dumpfile(), options_.overwrite, header_,
-                          input_.source->info().order, input_.notes, input_.vmcoreinfo_at);
-  if (!writer) return writer.take_error();
-  writer_.emplace(std::move(*writer));
+}
+
+// Members are put together as they are; what they lack was left out when they were written.
+ClassSet CreateRun::dropped() const {
+  return options_.command == Command::reassemble ? ClassSet()
+                                                 : dropped_classes(report_.dump_level);
+}
+
+Result<void> CreateRun::attempt() {
+  pages_done_ = 0;
+  if (auto created = create_outputs(); !created) return created;
+  if (auto classified = classify(); !classified) return classified;
+  clock_.finished("classify");
+  if (auto copied = copy(); !copied) return copied;
+  clock_.finished("copy");
+  finish();
+  clock_.finished("finish");
+  for (Member& member : members_) {
+    if (member.failure) return *member.failure;
+  }
+  return {};
+}
+
+Result<void> CreateRun::create_outputs() {
+  const DumpInfo& dump = input_.source->info();
+  members_.clear();
+  ranges_.reset();
+  if (options_.split) {
+    ranges_.emplace(dump.max_pfn, options_.split_block_bytes.value_or(0) / dump.page_size);
+  }
+  const std::size_t count = options_.split ? options_.outputs.size() : 1;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string path = i < options_.outputs.size() ? options_.outputs[i] : std::string();
+    auto writer = make_writer(options_, input_, report_.dump_level, path);
+    if (!writer) {
+      discard();
+      return writer.take_error();
+    }
+    members_.emplace_back();
+    members_.back().writer = std::move(*writer);
+    members_.back().range = {0, dump.max_pfn};
+  }
   return {};
 }
 
 Result<void> CreateRun::classify() {
   const DumpInfo& dump = input_.source->info();
+  if (dump.live) live_kept_.assign(static_cast<std::size_t>(ceil_div<Pfn>(dump.max_pfn, 8)), {});
   Progress progress(log_, "Classifying pages", dump.max_pfn, dump.page_size);
   auto totals =
-      classify_dump(*input_.source, *input_.model, dropped_classes(report_.dump_level),
+      classify_dump(*input_.source, *input_.model, dropped(),
                     report_.threads, [&](const WindowResult& window) -> Result<void> {
                       progress.update(window.pages.end);
-                      if (!writer_) return {};
-                      return writer_->put_bitmaps(window.pages.begin, window.exists, window.kept);
+                      const Pfn first = window.pages.begin;
+                      if (ranges_) ranges_->add(first, window.kept);
+                      if (!live_kept_.empty()) {
+                        const auto at = static_cast<std::size_t>(first / 8);
+                        std::copy_n(window.kept.begin(),
+                                    std::min(window.kept.size(), live_kept_.size() - at),
+                                    live_kept_.begin() + static_cast<std::ptrdiff_t>(at));
+                      }
+                      for (Member& member : members_) {
+                        if (auto put = member.writer->put_window(first, window.exists, window.kept);
+                            !put) {
+                          return put;
+                        }
+                      }
+                      return {};
                     });
   if (!totals) return totals.take_error();
   report_.classified = *totals;
   report_.memory = memory_use();  // until there are buffers to count
+  return share_out();
+}
+
+Result<void> CreateRun::share_out() {
+  members_.front().pages = report_.classified.kept_pages;
+  if (!ranges_) return {};
+  const auto ranges = ranges_->share_out(members_.size());
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    members_[i].range = ranges[i].pfns;
+    members_[i].pages = ranges[i].kept_pages;
+    if (auto set = members_[i].writer->set_range(ranges[i].pfns, ranges[i].kept_pages); !set) {
+      return set;
+    }
+  }
   return {};
 }
 
-// The bitmap that the first stage wrote into the dump is the list of what to copy.
-NextWindow CreateRun::windows_from_dump() {
-  kept_.resize(kWindowBytes);
-  return each_window(*input_.source, kWindowPages, [this](Pfn first) -> Result<KeptWindow> {
-    if (auto read = writer_->read_kept(first, kept_); !read) return read.take_error();
-    return KeptWindow{first, kept_, {}};
-  });
-}
-
-// A dry run has no dump to read it from and classifies once more.
-NextWindow CreateRun::windows_by_scanning() {
-  scanner_ = std::make_unique<WindowScanner>(*input_.model, *input_.source,
-                                             dropped_classes(report_.dump_level));
-  scanned_ = std::make_unique<WindowResult>();
-  return each_window(*input_.source, kWindowPages, [this](Pfn first) -> Result<KeptWindow> {
-    if (auto done = scanner_->scan(first, *scanned_); !done) return done.take_error();
-    return KeptWindow{first, scanned_->kept, {}};
-  });
+// Which pages to copy: by the bitmap in the dump itself, by the one that was kept of a live system,
+// or by classifying once more.
+NextWindow CreateRun::windows(Member& member) {
+  std::function<Result<KeptWindow>(Pfn)> kept;
+  if (!live_kept_.empty()) {
+    member.kept.resize(kWindowBytes);
+    kept = [this, &member](Pfn first) -> Result<KeptWindow> {
+      const auto at = static_cast<std::size_t>(first / 8);
+      const std::size_t n = std::min(kWindowBytes, live_kept_.size() - at);
+      std::fill(member.kept.begin(), member.kept.end(), std::byte{0});
+      std::copy_n(live_kept_.begin() + static_cast<std::ptrdiff_t>(at), n, member.kept.begin());
+      return KeptWindow{first, member.kept, {}};
+    };
+  } else if (member.writer->remembers_kept()) {
+    member.kept.resize(kWindowBytes);
+    kept = [&member](Pfn first) -> Result<KeptWindow> {
+      if (auto read = member.writer->read_kept(first, member.kept); !read) return read.take_error();
+      return KeptWindow{first, member.kept, {}};
+    };
+  } else {
+    member.scanner = std::make_unique<WindowScanner>(*input_.model, *input_.source,
+                                                     dropped());
+    member.scanned = std::make_unique<WindowResult>();
+    kept = [&member](Pfn first) -> Result<KeptWindow> {
+      if (auto done = member.scanner->scan(first, *member.scanned); !done) return done.take_error();
+      return KeptWindow{first, member.scanned->kept, {}};
+    };
+  }
+  return each_window(*input_.source, kWindowPages, member.range, std::move(kept));
 }
 
 Result<void> CreateRun::copy() {
-  const bool share_zero_page = (report_.dump_level & kLevelZero) != 0;
-  const std::uint64_t pages = report_.classified.kept_pages;
-  if (writer_) {
-    if (auto begun = writer_->begin_pages(pages, share_zero_page); !begun) return begun;
-    saved_pages_ = true;
+  for (Member& member : members_) {
+    if (auto begun = member.writer->begin_pages(); !begun) return begun;
   }
-  const auto sink = [&](std::span<const std::byte> data, std::span<const std::uint32_t> sizes) {
-    return writer_ ? writer_->put_pages(data, sizes, options_.codec->page_flag) : Result<void>();
-  };
-  Progress progress(log_, "Copying pages", pages, input_.source->info().page_size);
-  return copy_pages(
-      *input_.source, writer_ ? windows_from_dump() : windows_by_scanning(),
-      {options_.codec, share_zero_page, report_.threads}, sink,
+  for (Member& member : members_) member.begun = true;
+  Progress progress(log_, "Copying pages", report_.classified.kept_pages,
+                    input_.source->info().page_size);
+  progress_ = &progress;
+  const auto count = static_cast<unsigned>(members_.size());
+  const unsigned runners = std::min(count, report_.threads);
+  side_by_side(members_.size(), runners, [&](std::size_t i) {
+    copy(members_[i], std::max(1U, report_.threads / runners));
+  });
+  progress_ = nullptr;
+  return {};
+}
+
+void CreateRun::copy(Member& member, unsigned threads) {
+  std::uint64_t told = 0;
+  const CopyOptions how{options_.codec, sharing_of(options_, report_.dump_level), threads,
+                        frames_of(options_), options_.dedup};
+  auto copied = copy_pages(
+      *input_.source, windows(member), how,
+      [&](const StoredPages& pages) { return member.writer->put_pages(pages); },
       [&](std::uint64_t done) {
-        progress.update(done);
+        const std::lock_guard lock(progress_mutex_);
+        pages_done_ += done - told;
+        told = done;
+        progress_->update(pages_done_);
         // Every worker has its buffers and codec now, and gives them up after this.
-        if (done == pages) report_.memory = memory_use();
+        if (pages_done_ == report_.classified.kept_pages) report_.memory = memory_use();
       },
-      report_.copied);
-}
-
-Result<void> CreateRun::finish() {
-  report_.complete = report_.copied.lost_pages == 0 && !input_.source->info().incomplete;
-  const bool zero_page =
-      (report_.dump_level & kLevelZero) != 0 && report_.classified.kept_pages != 0;
-  report_.dump_bytes = header_.descriptors_offset() +
-                       report_.classified.kept_pages * kdump::kDescriptorBytes +
-                       (zero_page ? header_.block_size : 0) + report_.copied.data_bytes;
-  return writer_ ? writer_->finish(report_.complete) : Result<void>();
-}
-
-int CreateRun::conclude(std::optional<Error> failure) {
-  const std::string& out = options_.dumpfile();
-  if (failure) {
-    report_.complete = false;
-    log_.error(failure->message());
-    if (writer_ && !saved_pages_) {
-      writer_->discard();
-      return kExitFailed;
-    }
-    if (writer_) {
-      // Descriptors of what is on disk; the disk may be too full even for that.
-      if (auto finished = writer_->finish(false); !finished) log_.error(finished.message());
-    }
+      member.copied);
+  if (!copied) {
+    member.failure = copied.take_error();
+  } else if (member.copied.pages != member.pages) {
+    member.failure = error("{} pages to copy, {} were found: the memory changed while it was read",
+                           member.pages, member.copied.pages);
   }
+}
+
+void CreateRun::finish() {
+  report_.copied = {};
+  report_.complete = !input_.source->info().incomplete;
+  report_.dump_bytes = 0;
+  for (Member& member : members_) {
+    report_.copied.add(member.copied);
+    const bool complete = !member.failure && member.copied.lost_pages == 0 &&
+                          !input_.source->info().incomplete;
+    auto finished = member.writer->finish(complete);
+    // What stopped the copying says more than what stopped the end.
+    if (!finished && !member.failure) member.failure = finished.take_error();
+    report_.complete &= complete && !member.failure;
+    report_.dump_bytes += member.writer->sink().output_bytes();
+  }
+}
+
+void CreateRun::discard() {
+  for (Member& member : members_) {
+    if (member.writer) member.writer->sink().discard();
+  }
+  members_.clear();
+}
+
+bool CreateRun::out_of_space() const {
+  return std::any_of(members_.begin(), members_.end(),
+                     [](const Member& m) { return m.writer && m.writer->sink().out_of_space(); });
+}
+
+void CreateRun::report_losses() const {
   const CopyResult& copied = report_.copied;
   if (copied.lost_pages != 0) {
     log_.error(fmt::format(
@@ -207,27 +324,66 @@ int CreateRun::conclude(std::optional<Error> failure) {
   if (input_.model->memory_map() && odd.no_memory_map != 0) {
     log_.warning("{} pages are kept because their section has no memory map", odd.no_memory_map);
   }
+}
+
+// The last line says what to do.
+void CreateRun::report_incomplete() const {
+  if (options_.dry_run) {
+    log_.error("the dump would be incomplete");
+    return;
+  }
+  const bool no_space = out_of_space();
+  if (no_space && !incomplete_line(options_).empty()) log_.common("{}", incomplete_line(options_));
+  const std::string what = options_.flattened ? "the stream" : fmt::format("{}", report_.dumpfile);
+  const std::string marked = options_.flattened && report_.copied.pages < pages_done_
+                                 ? "is cut short"
+                                 : "is incomplete and marked so";
+  if (!no_space) {
+    log_.error(fmt::format("{} {}; what was saved may still be analysed", what, marked));
+    return;
+  }
+  log_.error(fmt::format(
+      "{} {}: {} of {} pages had room and may still be analysed; to have all, make room{}, leave "
+      "out more (-d 31) or compress better (-z)",
+      what, marked, report_.copied.pages, report_.classified.kept_pages,
+      options_.size_limit ? ", raise the limit (-L)" : ""));
+}
+
+int CreateRun::conclude(std::optional<Error> failure) {
+  const bool saved = std::any_of(members_.begin(), members_.end(),
+                                 [](const Member& m) { return m.begun; });
+  if (failure) {
+    report_.complete = false;
+    log_.error(failure->message());
+    if (!saved) {
+      const bool no_space = out_of_space();
+      discard();
+      if (no_space) {
+        log_.error("there is not even room for the headers: nothing was saved; make room or name "
+                   "another place");
+      }
+      return kExitFailed;
+    }
+  }
+  report_losses();
   if (log_.shows(Log::kReport)) log_.report(report_table(report_));
   if (auto written = write_json(options_, report_json(report_, *input_.source, *input_.model));
       !written) {
     log_.warning("{}", written.message());  // of no weight beside the dump
   }
   if (!report_.complete) {
-    log_.error(
-        options_.dry_run
-            ? std::string("the dump would be incomplete")
-            : fmt::format("{} is incomplete and marked so; what was saved may still be analysed",
-                          out));
+    report_incomplete();
     return kExitFailed;
   }
-  if (!options_.dry_run) log_.common("The dumpfile is saved to {}.", out);
-  log_.common("\nvmsift Completed.");
+  if (!options_.dry_run) log_.common("{}", saved_line(options_));
   return kExitOk;
 }
 
 }  // namespace
 
 Result<int> run_create(const Options& options, const Log& log) {
+  const bool writes = !options.outputs.empty() || options.flattened || options.dry_run;
+  if (options.vtop && !writes) return run_vtop(options, log);
   return CreateRun(options, log).run();
 }
 

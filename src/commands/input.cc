@@ -15,7 +15,9 @@ void report(const Input& input, const Options& options, const Log& log) {
   const KernelModel& model = *input.model;
   for (const std::string& w : dump.warnings) log.warning("{}: {}", dump.path, w);
   for (const std::string& w : model.warnings()) log.warning("{}", w);
+  const bool classifies = options.command != Command::dmesg;
   for (const Downgrade& d : model.downgrades()) {
+    if (!classifies) break;
     // Levels 0 and 1 ask for no class, but some pages should not be touched at any level.
     const bool only_untouchable = options.command == Command::create &&
                                   options.dump_level <= kLevelZero && !model.memory_map();
@@ -49,8 +51,9 @@ std::optional<kdump::Utsname> utsname_in_memory(const Input& input) {
 void set_utsname(const Input& input, kdump::Header& header) {
   const KernelModel& model = *input.model;
   const auto release = model.note().text("OSRELEASE");
+  header.utsname = input.source->info().utsname;  // of a kdump dump; QEMU sets the machine alone
   header.utsname[0] = "Linux";
-  header.utsname[2] = release.value_or("");
+  if (release) header.utsname[2] = *release;
   header.utsname[4] =
       model.arch() != nullptr ? model.arch()->name : input.source->info().machine_name;
   const auto found = utsname_in_memory(input);
@@ -83,7 +86,7 @@ void check_match(Input& input, const ChosenNote& chosen, const GivenNote& given,
 
 Result<Input> open_input(const Options& options, const Log& log) {
   Input input;
-  auto source = open_dump(options.vmcore(), options.non_mmap ? ReadMode::read : ReadMode::map);
+  auto source = open_dump(options.inputs, options.non_mmap ? ReadMode::read : ReadMode::map);
   if (!source) return source.take_error();
   input.source = std::move(*source);
 
@@ -111,12 +114,14 @@ Result<Input> open_input(const Options& options, const Log& log) {
 Result<kdump::Header> describe_dump(const Input& input, unsigned dump_level) {
   const DumpInfo& dump = input.source->info();
   kdump::Header header;
+  header.abi = dump.abi;
   header.block_size = static_cast<std::uint32_t>(dump.page_size);
   header.cpus = dump.cpus;
-  header.phys_base = input.model->addresses().phys_base;
+  header.phys_base =
+      input.model->can_translate() ? input.model->addresses().phys_base : dump.phys_base;
   header.dump_level = dump_level;
-  header.crash_time =
-      static_cast<std::uint64_t>(input.model->note().decimal("CRASHTIME").value_or(0));
+  const auto crash_time = input.model->note().decimal("CRASHTIME");
+  header.crash_time = crash_time ? static_cast<std::uint64_t>(*crash_time) : dump.crash_time;
   header.vmcoreinfo_size = input.vmcoreinfo_size;
   if (!header.plan(dump.max_pfn, input.notes.size())) {
     return error("{}: {} page frames are more than the dump format can describe", dump.path,

@@ -38,7 +38,7 @@ Result<int> run_levels(const Options& options, const Log& log) {
   WindowScanner scanner(*input->model, source, dropped_classes(0));
   const auto window = std::make_unique<WindowResult>();
   Progress progress(log, "Measuring pages", dump.max_pfn, dump.page_size);
-  const auto windows = each_window(source, kWindowPages, [&](Pfn first) -> Result<KeptWindow> {
+  const auto windows = each_window(source, kWindowPages, {0, dump.max_pfn}, [&](Pfn first) -> Result<KeptWindow> {
     if (auto done = scanner.scan(first, *window); !done) return done.take_error();
     return KeptWindow{first, window->kept, window->classes};
   });

@@ -100,9 +100,9 @@ ChosenNote choose_note(const GivenNote& given, MemorySource& source, const Log& 
   set_page_size(theirs.text("PAGESIZE") ? theirs : own, source, log);
   // The header of a kdump-compressed dump names a release too.
   const Vmcoreinfo says =
-      own.text("OSRELEASE") || dump.os_release.empty()
+      own.text("OSRELEASE") || dump.utsname[2].empty()
           ? own
-          : Vmcoreinfo(fmt::format("OSRELEASE={}\n{}", dump.os_release, dump.vmcoreinfo));
+          : Vmcoreinfo(fmt::format("OSRELEASE={}\n{}", dump.utsname[2], dump.vmcoreinfo));
   const NoteMatch match = compare_notes(theirs, says);
   chosen.doubted_build = match == NoteMatch::other_build;
   if (match != NoteMatch::same) {

@@ -1,21 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/copy/batch.h"
 
-#include "filters/zero.h"
-
 #include <algorithm>
 
 namespace vmsift {
 
-NextWindow each_window(const MemorySource& source, std::uint64_t granule,
+namespace {
+
+void keep_only(PfnRange range, const KeptWindow& window) {
+  const BitSpan bits(window.kept);
+  const Pfn end = window.first + bits.size();
+  if (range.begin > window.first) {
+    bits.clear_range(0, static_cast<std::size_t>(std::min(range.begin, end) - window.first));
+  }
+  if (range.end < end) {
+    bits.clear_range(static_cast<std::size_t>(std::max(range.end, window.first) - window.first),
+                     bits.size());
+  }
+}
+
+}  // namespace
+
+NextWindow each_window(const MemorySource& source, std::uint64_t granule, PfnRange range,
                        std::function<Result<KeptWindow>(Pfn first)> kept) {
-  return [&source, granule, kept = std::move(kept),
-          next = Pfn{0}]() mutable -> Result<std::optional<KeptWindow>> {
+  return [&source, granule, range, kept = std::move(kept), next = align_down(range.begin, granule)]()
+             mutable -> Result<std::optional<KeptWindow>> {
     const Pfn first = source.next_window(next, granule);
-    if (first >= source.info().max_pfn) return std::optional<KeptWindow>();
+    if (first >= range.end) return std::optional<KeptWindow>();
     next = first + granule;
     auto window = kept(first);
     if (!window) return window.take_error();
+    keep_only(range, *window);
     return std::optional(*window);
   };
 }
@@ -72,7 +87,8 @@ std::string BatchReader::read(const Batch& batch,
       for (const std::byte* page : pages_of_group) __builtin_prefetch(page);
       for (std::size_t k = 0; k < group.size; ++k) {
         group.pages[k] = pages_of_group[k];
-        group.zero[k] = group.pages[k] != nullptr && is_zero_page(group.pages[k], page_size_);
+        group.fill[k] =
+            group.pages[k] == nullptr ? kNoFill : fill_byte(group.pages[k], page_size_);
       }
       use(group);
     }

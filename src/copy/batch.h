@@ -5,6 +5,7 @@
 #pragma once
 
 #include "filters/page_class.h"
+#include "filters/zero.h"
 #include "src/base/bitmap.h"
 #include "src/base/result.h"
 #include "src/base/types.h"
@@ -23,10 +24,6 @@ namespace vmsift {
 
 constexpr std::size_t kMaxBatchPages = 128;
 constexpr std::size_t kMaxBatchBytes = 512U << 10;  // of uncompressed pages
-
-// What takes the place of a stored size for pages without data of their own.
-constexpr std::uint32_t kStoredZero = 0;                  // shares the zero page
-constexpr std::uint32_t kStoredLost = ~std::uint32_t{0};  // could not be read
 
 struct Batch {
   std::array<Pfn, kMaxBatchPages> pfns;
@@ -47,8 +44,9 @@ struct KeptWindow {
 using NextWindow = std::function<Result<std::optional<KeptWindow>>()>;
 
 // Every window of `granule` page frames that has memory, in order; `kept` tells the pages of the
-// one that begins at `first`. `source` must outlive the result.
-NextWindow each_window(const MemorySource& source, std::uint64_t granule,
+// one that begins at `first`. Pages outside of `range` are not kept. `source` must outlive the
+// result.
+NextWindow each_window(const MemorySource& source, std::uint64_t granule, PfnRange range,
                        std::function<Result<KeptWindow>(Pfn first)> kept);
 
 class BatchCutter {
@@ -69,14 +67,14 @@ class BatchCutter {
   std::optional<Error> error_;
 };
 
-// Hands the pages of a batch, read and told zero or not, to `use` group by group. A group is small
-// enough to stay in a CPU's cache between the zero test and the codec.
+// Hands the pages of a batch, read and tested for a single byte that fills them, to `use` group by
+// group. A group is small enough to stay in a CPU's cache between the test and the codec.
 struct PageGroup {
   static constexpr std::size_t kMaxPages = 16;
   std::size_t first = 0;  // index in the batch
   std::size_t size = 0;
   std::array<const std::byte*, kMaxPages> pages;  // nullptr: could not be read
-  std::array<bool, kMaxPages> zero;
+  std::array<int, kMaxPages> fill;  // the byte value, or kNoFill
 };
 
 class BatchReader {

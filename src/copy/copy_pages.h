@@ -4,20 +4,24 @@
 #pragma once
 
 #include "compress/codec.h"
+#include "compress/frame.h"
 #include "src/copy/batch.h"
+#include "src/copy/stored_batch.h"
+#include "src/copy/stored_pages.h"
 #include "src/input/memory_source.h"
 
 #include <cstdint>
 #include <functional>
-#include <span>
 #include <string>
 
 namespace vmsift {
 
 struct CopyOptions {
   const Codec* codec = nullptr;
-  bool share_zero_page = false;  // zero pages take no data of their own
+  Sharing sharing;
   unsigned threads = 1;
+  const FrameFormat* frames = nullptr;  // page data are also wanted as a frame of this format
+  bool hash = false;                    // hashes of page data are wanted
 };
 
 struct CopyResult {
@@ -25,16 +29,17 @@ struct CopyResult {
   std::uint64_t zero_pages = 0;  // among them, whether shared or not
   std::uint64_t raw_pages = 0;   // that compression did not make smaller
   std::uint64_t lost_pages = 0;  // that could not be read
-  std::uint64_t data_bytes = 0;  // of page data
+  std::uint64_t data_bytes = 0;  // of page data, without that which pages share
   std::string lost_reason;       // of the last lost page that had a reason
+
+  void add(const CopyResult& other);
 };
 
-// Takes finished pages in pfn order: the data of some of them, and for each its stored size in
-// bytes, kStoredZero or kStoredLost.
-using PageSink = std::function<Result<void>(std::span<const std::byte> data,
-                                            std::span<const std::uint32_t> sizes)>;
+// Takes finished pages in pfn order.
+using PageSink = std::function<Result<void>(const StoredPages& pages)>;
 using CopyProgress = std::function<void(std::uint64_t pages_done)>;
 
+// Pages that the source stores compressed by this very codec are copied as they are.
 // Stops at the first error of `sink` or `windows`; `result` says how far it came.
 Result<void> copy_pages(const MemorySource& source, NextWindow windows, const CopyOptions& options,
                         const PageSink& sink, const CopyProgress& progress, CopyResult& result);

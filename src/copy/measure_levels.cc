@@ -14,7 +14,7 @@ namespace {
 // What one batch adds; kept by page of the batch, so that a group that is read twice counts once.
 struct Slot {
   Batch batch;
-  std::array<bool, kMaxBatchPages> zero;
+  std::array<int, kMaxBatchPages> fill;
   std::array<bool, kMaxBatchPages> lost;
   std::vector<std::array<std::uint32_t, kMaxBatchPages>> sizes;  // by codec
 };
@@ -44,9 +44,9 @@ class Worker {
     std::array<std::uint32_t, PageGroup::kMaxPages> encoded;
     std::size_t n = 0;
     for (std::size_t i = 0; i < group.size; ++i) {
-      slot.zero[group.first + i] = group.zero[i];
+      slot.fill[group.first + i] = group.fill[i];
       slot.lost[group.first + i] = group.pages[i] == nullptr;
-      if (group.pages[i] == nullptr || group.zero[i]) continue;
+      if (group.pages[i] == nullptr || group.fill[i] != kNoFill) continue;
       index[n] = group.first + i;
       pages[n++] = group.pages[i];
     }
@@ -65,22 +65,27 @@ void account(const Slot& slot, LevelCosts& costs) {
   for (std::size_t i = 0; i < slot.batch.size; ++i) {
     const auto c = static_cast<std::size_t>(slot.batch.classes[i]);
     ++costs.classes[c].pages;
-    costs.classes[c].zero_pages += slot.zero[i];
+    costs.classes[c].zero_pages += slot.fill[i] == 0;
+    if (slot.fill[i] != kNoFill) costs.classes[c].fills.set(static_cast<std::size_t>(slot.fill[i]));
     costs.classes[c].lost_pages += slot.lost[i];
-    if (slot.zero[i] || slot.lost[i]) continue;
+    if (slot.fill[i] != kNoFill || slot.lost[i]) continue;
     for (std::size_t k = 0; k < costs.codecs.size(); ++k)
       costs.codecs[k].bytes[c] += slot.sizes[k][i];
   }
 }
 
-std::uint64_t zero_page_cost(const Codec& codec, std::size_t page_size) {
+std::array<std::uint32_t, 256> fill_costs(const Codec& codec, std::size_t page_size) {
   const auto encoder = codec.encoder(page_size);
   if (!encoder) throw std::bad_alloc();
-  const std::vector<std::byte> zeros(page_size);
+  std::array<std::uint32_t, 256> sizes{};
+  std::vector<std::byte> filled(page_size);
   std::vector<std::byte> out(page_size + codec.slack(page_size));
-  const std::byte* page = zeros.data();
-  std::uint32_t size = 0;
-  return encoder->encode({&page, 1}, out, {&size, 1});
+  const std::byte* page = filled.data();
+  for (std::size_t fill = 0; fill < sizes.size(); ++fill) {
+    std::fill(filled.begin(), filled.end(), static_cast<std::byte>(fill));
+    encoder->encode({&page, 1}, out, {&sizes[fill], 1});
+  }
+  return sizes;
 }
 
 }  // namespace
@@ -105,10 +110,14 @@ std::uint64_t LevelCosts::page_data_bytes(unsigned level, const CodecCost& codec
   const ClassSet dropped = dropped_classes(level);
   const bool share_zero_page = (level & kLevelZero) != 0;
   std::uint64_t bytes = share_zero_page && pages(level) != 0 ? page_size : 0;
+  std::bitset<256> fills;
   for (std::size_t c = 0; c < kPageClasses; ++c) {
     if (dropped.contains(static_cast<PageClass>(c))) continue;
     bytes += codec.bytes[c];
-    if (!share_zero_page) bytes += classes[c].zero_pages * codec.zero_page_bytes;
+    fills |= classes[c].fills;
+  }
+  for (std::size_t fill = share_zero_page ? 1 : 0; fill < fills.size(); ++fill) {
+    if (fills.test(fill)) bytes += codec.fill_bytes[fill];
   }
   return bytes;
 }
@@ -119,7 +128,7 @@ Result<LevelCosts> measure_levels(const MemorySource& source, NextWindow windows
   const std::size_t page_size = source.info().page_size;
   LevelCosts costs;
   for (const Codec* codec : codecs) {
-    costs.codecs.push_back({codec, {}, zero_page_cost(*codec, page_size)});
+    costs.codecs.push_back({codec, {}, fill_costs(*codec, page_size)});
   }
   BatchCutter cutter(std::move(windows), page_size);
   std::vector<std::unique_ptr<Worker>> workers(std::max(1U, threads));

@@ -8,6 +8,7 @@
 #include "src/copy/copy_pages.h"
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -18,12 +19,13 @@ struct ClassCost {
   std::uint64_t pages = 0;
   std::uint64_t zero_pages = 0;  // among them
   std::uint64_t lost_pages = 0;  // among them, that could not be read
+  std::bitset<256> fills;        // byte values that fill pages, which share their data
 };
 
 struct CodecCost {
   const Codec* codec = nullptr;
-  std::array<std::uint64_t, kPageClasses> bytes{};  // stored size of the pages that are not zero
-  std::uint64_t zero_page_bytes = 0;                // stored size of one zero page
+  std::array<std::uint64_t, kPageClasses> bytes{};  // of the pages that no single byte fills
+  std::array<std::uint32_t, 256> fill_bytes{};      // of one page that this byte fills
 };
 
 struct LevelCosts {

@@ -49,6 +49,9 @@ class ByteStore {
   // Whether bytes are missing that the dump once had: a stream that was cut short.
   [[nodiscard]] virtual bool truncated() const { return false; }
 
+  // Whether it is the memory of the running kernel and no dump at all.
+  [[nodiscard]] virtual bool live() const { return false; }
+
   // The whole of `into`, or an error that says where the dump ended.
   [[nodiscard]] Result<void> read_exactly(std::uint64_t offset, std::span<std::byte> into) const;
 };
@@ -69,6 +72,7 @@ class PlainStore : public ByteStore {
     return Piece{0, size_, &file_, 0};
   }
   [[nodiscard]] std::uint64_t next_data(std::uint64_t offset) const override;
+  [[nodiscard]] bool live() const override;
 
  private:
   File file_;

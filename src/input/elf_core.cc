@@ -3,18 +3,14 @@
 
 #include "src/input/elf_headers.h"
 #include "src/input/extent_map.h"
+#include "src/input/live_note.h"
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <limits>
 
 namespace vmsift {
 namespace {
-
-// /proc/kcore gives this p_paddr to ranges that are not linear memory; it also is what an
-// "unknown" looks like.
-constexpr std::uint64_t kNoPhysicalAddress = std::numeric_limits<std::uint64_t>::max();
 
 // Physical addresses end at 56 bits on every architecture (riscv64 has the most). One stray segment
 // beyond must not make a dump that no format can describe.
@@ -63,6 +59,8 @@ class ElfCore : public MemorySource {
   friend class ElfCoreReader;
 
   void add_segments(const ElfHeaders& headers);
+  void take_live_note();
+  [[nodiscard]] bool read_physical(PhysAddr from, std::span<std::byte> into) const;
   void mark(const ExtentMap& map, PfnRange window, BitSpan bits) const;
 
   std::unique_ptr<ByteStore> file_;
@@ -71,6 +69,17 @@ class ElfCore : public MemorySource {
   ExtentMap memory_;  // what the headers describe
   ExtentMap data_;    // what the file holds of it
 };
+
+// Every segment at 0, and more than one: nobody filled that field in.
+bool lacks_physical_addresses(const ElfHeaders& headers) {
+  std::size_t at_zero = 0;
+  for (const ElfSegment& s : headers.loads) {
+    if (s.paddr == kNoPhysicalAddress || std::max(s.memsz, s.filesz) == 0) continue;
+    if (s.paddr != 0) return false;
+    ++at_zero;
+  }
+  return at_zero > 1;
+}
 
 Result<void> ElfCore::load() {
   auto headers = read_elf_headers(*file_);
@@ -87,11 +96,49 @@ Result<void> ElfCore::load() {
   info_.warnings = std::move(notes->warnings);
   for (std::string& w : file_->warnings()) info_.warnings.push_back(std::move(w));
   info_.incomplete = file_->truncated();
+  info_.abi = kdump::abi_of_elf(headers->word_bits == 64, headers->machine);
+  info_.elf_flags = headers->flags & ~kElfIncomplete;
+  info_.elf_os_abi = headers->os_abi;
+  if ((headers->flags & kElfIncomplete) != 0) {
+    info_.incomplete = true;
+    info_.warnings.emplace_back("marked incomplete (e_flags): memory is missing");
+  }
+  if (lacks_physical_addresses(*headers)) {
+    return error(
+        "{}: its program headers hold no physical addresses (a core of a process, or "
+        "/proc/kcore before Linux 4.11)",
+        info_.path);
+  }
   add_segments(*headers);
   if (memory_.extents().empty()) {
     return error("{}: no PT_LOAD with a physical address, nothing to save", info_.path);
   }
+  for (const Extent& e : memory_.extents()) info_.memory.push_back({e.begin, e.end});
+  info_.live = file_->live();
+  if (info_.live && info_.vmcoreinfo.empty()) take_live_note();
   return set_page_size(info_.page_size);
+}
+
+// /proc/kcore has a VMCOREINFO note since Linux 4.19 (23c85094fe18); before, and where the kernel
+// was built without, sysfs says where in memory it is.
+void ElfCore::take_live_note() {
+  const auto place = live_note_place();
+  if (!place) return;
+  std::vector<std::byte> bytes(place->size);
+  if (!read_physical(place->begin, bytes)) return;
+  ElfNotes notes = parse_notes(std::move(bytes), info_.order);
+  if (notes.vmcoreinfo.empty()) return;
+  info_.notes.insert(info_.notes.end(), notes.bytes.begin(), notes.bytes.end());
+  info_.notes.resize(align_up(info_.notes.size(), std::size_t{4}));
+  info_.vmcoreinfo = std::move(notes.vmcoreinfo);
+}
+
+bool ElfCore::read_physical(PhysAddr from, std::span<std::byte> into) const {
+  const std::size_t i = data_.find(from);
+  if (i >= data_.extents().size()) return false;
+  const Extent& e = data_.extents()[i];
+  return e.contains(from) && into.size() <= e.end - from &&
+         file_->read_exactly(e.offset_of(from), into).ok();
 }
 
 void ElfCore::add_segments(const ElfHeaders& headers) {

@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <span>
+#include <type_traits>
 
 namespace vmsift {
 namespace {
@@ -27,63 +29,115 @@ Elf_Data elf_data(void* bytes, std::size_t size, Elf_Type type) {
   return data;
 }
 
+// The two classes differ in the sizes of their structures and in nothing else that matters here.
+struct Class32 {
+  using Ehdr = Elf32_Ehdr;
+  using Phdr = Elf32_Phdr;
+  using Shdr = Elf32_Shdr;
+  static constexpr auto* kToMemory = &elf32_xlatetom;
+};
+struct Class64 {
+  using Ehdr = Elf64_Ehdr;
+  using Phdr = Elf64_Phdr;
+  using Shdr = Elf64_Shdr;
+  static constexpr auto* kToMemory = &elf64_xlatetom;
+};
+
 // Turns `count` file structures into the host's, in place of a cast that byte order would break.
-template <class T>
+template <class Class, class T>
 bool decode(std::span<std::byte> from, T* to, std::size_t count, Elf_Type type, unsigned encoding) {
   elf_version(EV_CURRENT);
   Elf_Data src = elf_data(from.data(), from.size(), type);
   Elf_Data dst = elf_data(to, count * sizeof(T), type);
-  return elf64_xlatetom(&dst, &src, encoding) != nullptr;
+  return Class::kToMemory(&dst, &src, encoding) != nullptr;
 }
 
 // The count that e_phnum cannot hold stands in the first section header (gABI, PN_XNUM).
-Result<std::uint64_t> count_program_headers(const ByteStore& file, const Elf64_Ehdr& ehdr,
+template <class Class>
+Result<std::uint64_t> count_program_headers(const ByteStore& file, const typename Class::Ehdr& ehdr,
                                             unsigned encoding) {
   if (ehdr.e_phnum != PN_XNUM) return std::uint64_t{ehdr.e_phnum};
-  std::array<std::byte, sizeof(Elf64_Shdr)> raw{};
-  Elf64_Shdr shdr{};
+  std::array<std::byte, sizeof(typename Class::Shdr)> raw{};
+  typename Class::Shdr shdr{};
   if (ehdr.e_shoff == 0) {
     return error("{}: PN_XNUM without a section header to hold the count", file.path());
   }
   if (auto read = file.read_exactly(ehdr.e_shoff, raw); !read) {
     return read.take_error().context("first section header");
   }
-  if (!decode(std::span(raw), &shdr, 1, ELF_T_SHDR, encoding)) {
+  if (!decode<Class>(std::span(raw), &shdr, 1, ELF_T_SHDR, encoding)) {
     return error("{}: undecodable section header", file.path());
   }
   return std::uint64_t{shdr.sh_info};
 }
 
-Result<Elf64_Ehdr> read_file_header(const ByteStore& file) {
-  std::array<std::byte, sizeof(Elf64_Ehdr)> raw{};
-  auto got = file.read_at(0, raw);
-  if (!got) return got.take_error();
-  if (*got < SELFMAG || !looks_like_elf(raw)) {
-    return error("{}: not an ELF file", file.path());
+// From the first bytes of the file, as many as there are up to the size of the header.
+template <class Class>
+Result<typename Class::Ehdr> decode_file_header(const ByteStore& file, std::span<std::byte> raw,
+                                                unsigned encoding) {
+  typename Class::Ehdr ehdr{};
+  if (raw.size() < sizeof ehdr) {
+    return error("{}: truncated ELF header, {} bytes of {}", file.path(), raw.size(), sizeof ehdr);
   }
-  if (*got < raw.size()) {
-    return error("{}: truncated ELF header, {} bytes of {}", file.path(), *got, raw.size());
-  }
-  const auto elf_class = std::to_integer<unsigned>(raw[EI_CLASS]);
-  const auto encoding = std::to_integer<unsigned>(raw[EI_DATA]);
-  if (elf_class != ELFCLASS64) {
-    return error("{}: ELF class {}, only 64-bit cores are read", file.path(), elf_class);
-  }
-  if (encoding != ELFDATA2LSB && encoding != ELFDATA2MSB) {
-    return error("{}: unknown ELF byte order {}", file.path(), encoding);
-  }
-  Elf64_Ehdr ehdr{};
-  if (!decode(std::span(raw), &ehdr, 1, ELF_T_EHDR, encoding)) {
+  if (!decode<Class>(raw.first(sizeof ehdr), &ehdr, 1, ELF_T_EHDR, encoding)) {
     return error("{}: undecodable ELF header", file.path());
   }
   if (ehdr.e_type != ET_CORE) {
     return error("{}: ELF type {}, not a core (ET_CORE)", file.path(), ehdr.e_type);
   }
-  if (ehdr.e_phentsize != sizeof(Elf64_Phdr)) {
+  if (ehdr.e_phentsize != sizeof(typename Class::Phdr)) {
     return error("{}: program headers of {} bytes, {} expected", file.path(), ehdr.e_phentsize,
-                 sizeof(Elf64_Phdr));
+                 sizeof(typename Class::Phdr));
   }
   return ehdr;
+}
+
+template <class Class>
+Result<ElfHeaders> read_headers(const ByteStore& file, std::span<std::byte> start,
+                                unsigned encoding) {
+  using Phdr = typename Class::Phdr;
+  const std::uint64_t file_size = file.size();
+  auto ehdr = decode_file_header<Class>(file, start, encoding);
+  if (!ehdr) return ehdr.take_error();
+  auto count = count_program_headers<Class>(file, *ehdr, encoding);
+  if (!count) return count.take_error();
+  if (*count == 0 || *count > kMaxSegments) {
+    return error("{}: {} program headers, 1 to {} are accepted", file.path(), *count, kMaxSegments);
+  }
+  const std::uint64_t bytes = *count * sizeof(Phdr);
+  if (ehdr->e_phoff > file_size || bytes > file_size - ehdr->e_phoff) {
+    return error("{}: truncated: {} program headers at {:#x} do not fit in {} bytes", file.path(),
+                 *count, ehdr->e_phoff, file_size);
+  }
+
+  ElfHeaders headers;
+  headers.machine = ehdr->e_machine;
+  headers.order = encoding == ELFDATA2LSB ? ByteOrder::little : ByteOrder::big;
+  headers.word_bits = std::is_same_v<Class, Class64> ? 64 : 32;
+  headers.flags = ehdr->e_flags;
+  headers.os_abi = ehdr->e_ident[EI_OSABI];
+  std::vector<std::byte> raw;
+  std::vector<Phdr> phdrs;
+  for (std::uint64_t done = 0; done < *count; done += phdrs.size()) {
+    phdrs.resize(std::min<std::uint64_t>(kHeadersPerRead, *count - done));
+    raw.resize(phdrs.size() * sizeof(Phdr));
+    if (auto read = file.read_exactly(ehdr->e_phoff + done * sizeof(Phdr), raw); !read) {
+      return read.take_error().context("program headers");
+    }
+    if (!decode<Class>(std::span(raw), phdrs.data(), phdrs.size(), ELF_T_PHDR, encoding)) {
+      return error("{}: undecodable program headers", file.path());
+    }
+    for (const Phdr& p : phdrs) {
+      ElfSegment s{p.p_type, p.p_offset, p.p_vaddr, p.p_paddr, p.p_filesz, p.p_memsz};
+      // "No physical address" is all ones in either width.
+      if (p.p_paddr == std::numeric_limits<decltype(p.p_paddr)>::max()) {
+        s.paddr = kNoPhysicalAddress;
+      }
+      if (p.p_type == PT_LOAD) headers.loads.push_back(s);
+      if (p.p_type == PT_NOTE) headers.notes.push_back(s);
+    }
+  }
+  return headers;
 }
 
 }  // namespace
@@ -93,42 +147,22 @@ bool looks_like_elf(std::span<const std::byte> start) {
 }
 
 Result<ElfHeaders> read_elf_headers(const ByteStore& file) {
-  const std::uint64_t file_size = file.size();
-  auto ehdr = read_file_header(file);
-  if (!ehdr) return ehdr.take_error();
-  const unsigned encoding = ehdr->e_ident[EI_DATA];
-  auto count = count_program_headers(file, *ehdr, encoding);
-  if (!count) return count.take_error();
-  if (*count == 0 || *count > kMaxSegments) {
-    return error("{}: {} program headers, 1 to {} are accepted", file.path(), *count, kMaxSegments);
+  std::array<std::byte, sizeof(Elf64_Ehdr)> raw{};
+  auto got = file.read_at(0, raw);
+  if (!got) return got.take_error();
+  const auto start = std::span(raw).first(*got);
+  if (!looks_like_elf(start)) return error("{}: not an ELF file", file.path());
+  if (start.size() < EI_NIDENT) {
+    return error("{}: truncated ELF header, {} bytes of {}", file.path(), start.size(), raw.size());
   }
-  const std::uint64_t bytes = *count * sizeof(Elf64_Phdr);
-  if (ehdr->e_phoff > file_size || bytes > file_size - ehdr->e_phoff) {
-    return error("{}: truncated: {} program headers at {:#x} do not fit in {} bytes", file.path(),
-                 *count, ehdr->e_phoff, file_size);
+  const auto elf_class = std::to_integer<unsigned>(raw[EI_CLASS]);
+  const auto encoding = std::to_integer<unsigned>(raw[EI_DATA]);
+  if (encoding != ELFDATA2LSB && encoding != ELFDATA2MSB) {
+    return error("{}: unknown ELF byte order {}", file.path(), encoding);
   }
-
-  ElfHeaders headers;
-  headers.machine = ehdr->e_machine;
-  headers.order = encoding == ELFDATA2LSB ? ByteOrder::little : ByteOrder::big;
-  std::vector<std::byte> raw;
-  std::vector<Elf64_Phdr> phdrs;
-  for (std::uint64_t done = 0; done < *count; done += phdrs.size()) {
-    phdrs.resize(std::min<std::uint64_t>(kHeadersPerRead, *count - done));
-    raw.resize(phdrs.size() * sizeof(Elf64_Phdr));
-    if (auto read = file.read_exactly(ehdr->e_phoff + done * sizeof(Elf64_Phdr), raw); !read) {
-      return read.take_error().context("program headers");
-    }
-    if (!decode(std::span(raw), phdrs.data(), phdrs.size(), ELF_T_PHDR, encoding)) {
-      return error("{}: undecodable program headers", file.path());
-    }
-    for (const Elf64_Phdr& p : phdrs) {
-      const ElfSegment s{p.p_type, p.p_offset, p.p_vaddr, p.p_paddr, p.p_filesz, p.p_memsz};
-      if (p.p_type == PT_LOAD) headers.loads.push_back(s);
-      if (p.p_type == PT_NOTE) headers.notes.push_back(s);
-    }
-  }
-  return headers;
+  if (elf_class == ELFCLASS32) return read_headers<Class32>(file, start, encoding);
+  if (elf_class == ELFCLASS64) return read_headers<Class64>(file, start, encoding);
+  return error("{}: unknown ELF class {}", file.path(), elf_class);
 }
 
 Result<ElfNotes> read_elf_notes(const ByteStore& file, const ElfHeaders& headers) {

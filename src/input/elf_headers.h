@@ -9,10 +9,17 @@
 #include "src/input/byte_store.h"
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
 namespace vmsift {
+
+// What /proc/kcore gives as p_paddr of ranges that are not linear memory.
+inline constexpr std::uint64_t kNoPhysicalAddress = std::numeric_limits<std::uint64_t>::max();
+
+// e_flags of an ELF core that makedumpfile or vmsift filtered: memory is missing, space ran out.
+inline constexpr std::uint32_t kElfIncomplete = 1;
 
 struct ElfSegment {
   std::uint32_t type = 0;
@@ -26,6 +33,9 @@ struct ElfSegment {
 struct ElfHeaders {
   std::uint16_t machine = 0;
   ByteOrder order = ByteOrder::little;
+  unsigned word_bits = 64;        // of the ELF class
+  std::uint32_t flags = 0;        // e_flags
+  std::uint8_t os_abi = 0;        // EI_OSABI
   std::vector<ElfSegment> loads;  // PT_LOAD in file order
   std::vector<ElfSegment> notes;  // PT_NOTE in file order
 };
@@ -40,8 +50,8 @@ struct ElfNotes {
 // Whether the file starts like an ELF file.
 bool looks_like_elf(std::span<const std::byte> start);
 
-// At most kMaxSegments program headers; error when the file is not a 64-bit ET_CORE or the headers
-// do not lie within it.
+// At most kMaxSegments program headers; error when the file is no ET_CORE or the headers do not lie
+// within it. ELF32 and ELF64 alike.
 inline constexpr std::uint64_t kMaxSegments = 1U << 20;
 Result<ElfHeaders> read_elf_headers(const ByteStore& file);
 

@@ -9,6 +9,7 @@
 #include "src/base/bytes.h"
 #include "src/base/result.h"
 #include "src/base/types.h"
+#include "src/kdump/format.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +24,7 @@ namespace vmsift {
 struct StoredPage {
   std::span<const std::byte> bytes;
   std::uint32_t page_flag = 0;  // of the codec, 0: raw
+  bool zero = false;            // known to be zeros; false says nothing
 };
 
 class PageReader {
@@ -57,24 +59,36 @@ struct VirtualRange {
   std::uint64_t size = 0;
 };
 
+struct MemoryRange {
+  PhysAddr begin;
+  PhysAddr end;
+};
+
 // What the dump's headers say, beside the memory itself.
 struct DumpInfo {
   std::string path;
   std::string format;         // "ELF core", "kdump-compressed"
   std::uint16_t machine = 0;  // e_machine; 0: only its name is known
   std::string machine_name;   // as uname -m says it; empty: only its number is known
-  std::string os_release;     // as uname -r says it, where the dump's own header does
   ByteOrder order = ByteOrder::little;
   std::size_t page_size = 4096;
-  Pfn max_pfn = 0;               // one past the last page frame
-  std::vector<std::byte> notes;  // all ELF notes, each padded to 4 bytes
-  std::string vmcoreinfo;        // text of the VMCOREINFO note, empty: none
-  std::uint32_t cpus = 0;        // NT_PRSTATUS notes
+  Pfn max_pfn = 0;                      // one past the last page frame
+  std::vector<std::byte> notes;         // all ELF notes, each padded to 4 bytes
+  std::string vmcoreinfo;               // text of the VMCOREINFO note, empty: none
+  std::uint32_t cpus = 0;               // NT_PRSTATUS notes
+  kdump::Abi abi = kdump::Abi::bits64;  // of the crashed kernel
+  // What a kdump header says, for dumps whose note does not: QEMU may write a wrong phys_base.
+  std::uint64_t phys_base = 0;
+  std::uint64_t crash_time = 0;
+  kdump::Utsname utsname;
   std::vector<VirtualRange> virtual_ranges;
+  std::vector<MemoryRange> memory;  // sorted and disjoint; empty: only presence() tells
+  std::uint32_t elf_flags = 0;      // e_flags of an ELF core, without the mark of incomplete ones
+  std::uint8_t elf_os_abi = 0;
+  bool live = false;            // /proc/kcore: memory goes on changing while it is read
   unsigned dump_level = 0;      // pages of these classes are gone already
   bool stores_encoded = false;  // fetch_stored() may be used
-  std::uint32_t codec_flag =
-      0;                    // then: page flag of the codec that the whole dump was written with
+  std::uint32_t codec_flag = 0;  // page flag of the codec that the whole dump was written with
   bool incomplete = false;  // the input says, or shows, that memory is missing
   std::vector<std::string> warnings;
 };

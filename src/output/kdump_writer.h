@@ -1,72 +1,83 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Writes a kdump-compressed file, born incomplete: the first bytes on disk carry the incomplete
+// Writes a kdump-compressed dump, born incomplete: the first bytes on disk carry the incomplete
 // flag, bitmaps stand in full before any page, a descriptor is written only after its data, and the
 // flag goes when all of it is on disk. A full disk, a kill or a power cut leaves what was saved
 // until then readable; pages that did not make it have a descriptor of zeros.
+// A stream can take nothing back: there the flag is written last, and a stream that was cut short is
+// told by its missing end.
 #pragma once
 
-#include "src/base/file.h"
-#include "src/base/types.h"
+#include "compress/codec.h"
 #include "src/kdump/format.h"
+#include "src/output/dump_writer.h"
+#include "src/output/shared_pages.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 namespace vmsift {
 
-class KdumpWriter {
+// What describes a dump, beside its pages.
+struct KdumpSpec {
+  kdump::Header header;  // plan() has been called; places of notes are set here
+  ByteOrder order = ByteOrder::little;
+  std::span<const std::byte> notes;  // behind the sub header
+  std::uint64_t vmcoreinfo_at = 0;   // of the VMCOREINFO text within the notes
+  const Codec* codec = nullptr;
+  bool share_zero_page = false;          // one raw zero page in front of all page data
+  const MemorySource* dedup = nullptr;  // compare pages of this source and share equal ones
+};
+
+class KdumpWriter final : public DumpWriter {
  public:
-  // Creates `path` with mode 0600; an existing file only with `overwrite`. header.plan() has been
-  // called; `notes` go behind the sub header and header.notes_size etc. are set here.
-  // `vmcoreinfo_at` is the offset of the VMCOREINFO text within the notes.
-  static Result<KdumpWriter> create(const std::string& path, bool overwrite, kdump::Header header,
-                                    ByteOrder order, std::span<const std::byte> notes,
-                                    std::uint64_t vmcoreinfo_at);
+  // Writes the headers. An error leaves nothing behind.
+  static Result<std::unique_ptr<KdumpWriter>> create(std::unique_ptr<ByteSink> sink,
+                                                     const KdumpSpec& spec);
 
-  // Both bitmaps of some page frames from `first` (a multiple of 8) on; bytes of zeros are not
-  // written, so that holes of any size cost nothing.
-  Result<void> put_bitmaps(Pfn first, std::span<const std::byte> exists,
-                           std::span<const std::byte> kept);
-  // What put_bitmaps() wrote as bitmap 2, zeros where it wrote nothing.
-  Result<void> read_kept(Pfn first, std::span<std::byte> kept) const;
-
-  // After the last bitmap: room for `pages` descriptors. With `share_zero_page` one zero page is
-  // written that all kStoredZero descriptors share.
-  Result<void> begin_pages(std::uint64_t pages, bool share_zero_page);
-
-  // Pages in pfn order: the data of some of them, and the stored size of each (kStoredZero and
-  // kStoredLost have no data). Data are written first, descriptors only behind them.
-  Result<void> put_pages(std::span<const std::byte> data, std::span<const std::uint32_t> sizes,
-                         std::uint32_t codec_flag);
-
-  // Writes what is still in memory; `complete` also takes the incomplete flag off once everything
-  // is on disk.
-  Result<void> finish(bool complete);
-
-  // Removes the file: for failures before anything worth keeping was written.
-  void discard();
-
-  [[nodiscard]] const std::string& path() const { return file_.path(); }
+  Result<void> put_window(Pfn first, std::span<const std::byte> exists,
+                          std::span<const std::byte> kept) override;
+  [[nodiscard]] bool remembers_kept() const override { return sink_->can_read_back(); }
+  Result<void> read_kept(Pfn first, std::span<std::byte> kept) const override;
+  Result<void> set_range(PfnRange range, std::uint64_t pages) override;
+  Result<void> begin_pages() override;
+  Result<void> put_pages(const StoredPages& pages) override;
+  Result<void> finish(bool complete) override;
+  [[nodiscard]] ByteSink& sink() override { return *sink_; }
+  [[nodiscard]] std::uint64_t shared_pages() const { return shared_ ? shared_->shared() : 0; }
 
  private:
-  KdumpWriter(File file, kdump::Header header, ByteOrder order)
-      : file_(std::move(file)), header_(std::move(header)), order_(order) {}
+  KdumpWriter(std::unique_ptr<ByteSink> sink, const KdumpSpec& spec);
 
   Result<void> write_headers(std::span<const std::byte> notes);
-  Result<void> write_main_header();
-  Result<void> write_sparse(std::uint64_t offset, std::span<const std::byte> bytes);
+  Result<void> write_sub_header();
+  Result<void> put_bitmap_bytes(std::uint64_t bitmap_offset, std::uint64_t at,
+                                std::span<const std::byte> bytes);
+  Result<void> place_fill(std::byte fill);
+  Result<void> place_data(const StoredPages& pages);
+  Result<void> write_data(std::span<const std::byte> data, std::span<const std::byte> frame);
+  void describe(const StoredPages& pages);
   Result<void> flush_descriptors();
 
-  File file_;
+  std::unique_ptr<ByteSink> sink_;
   kdump::Header header_;
   ByteOrder order_;
-  std::uint64_t end_ = 0;               // where the next page data goes
-  std::uint64_t zero_page_ = 0;         // file offset of the shared zero page
-  std::uint64_t descriptors_end_ = 0;   // where the next descriptor goes
-  std::vector<std::byte> descriptors_;  // not written yet
+  const Codec& codec_;
+  bool share_zero_page_;
+  std::unique_ptr<Encoder> encoder_;     // for pages that one byte value fills
+  std::optional<SharedPages> shared_;
+  std::uint64_t bitmap_bytes_ = 0;       // of each bitmap that are written or zeros for good
+  std::uint64_t pages_ = 0;              // that are kept
+  std::uint64_t end_ = 0;                // where the next page data goes
+  kdump::Descriptor zero_page_;          // the shared one
+  std::array<kdump::Descriptor, 256> fills_{};  // data of pages that a byte fills, once written
+  std::array<std::uint64_t, 128> placed_{};     // offsets of the batch's data
+  std::uint64_t descriptors_end_ = 0;    // where the next descriptor goes
+  std::vector<std::byte> descriptors_;   // not written yet
 };
 
 }  // namespace vmsift

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <optional>
 
 namespace vmsift {
 namespace {
@@ -64,7 +65,8 @@ void run_pipeline(unsigned threads, std::size_t slots, const Stages& stages) {
         }
       });
   // oneTBB starts no more threads than CPUs unless it is told to.
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
+  std::optional<tbb::global_control> limit;
+  if (threads > usable_cpus()) limit.emplace(tbb::global_control::max_allowed_parallelism, threads);
   tbb::task_arena arena(static_cast<int>(threads));
   start.release();
   try {

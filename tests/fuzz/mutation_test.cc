@@ -89,13 +89,40 @@ TEST(Mutations, ElfCore) {
 }
 
 TEST(Mutations, KdumpCore) {
-  constexpr std::array<Field, 5> kFields = {
-      {{424, 464}, {4096, 4200}, {8192, 8194}, {12288, 12290}, {16384, 16384 + 4 * 24}}};
-  run(fuzz_kdump_core, kdump_core_seeds(), kFields, 4000);
+  constexpr std::array<Field, 6> kFields = {
+      {{8, 12}, {404, 464}, {4096, 4200}, {8192, 8194}, {12288, 12290}, {16384, 16384 + 4 * 24}}};
+  run(fuzz_kdump_core, kdump_core_seeds(), kFields, 8000);
+}
+
+TEST(Mutations, KdumpSet) {
+  constexpr std::array<Field, 4> kFields = {
+      {{4100 + 4, 4100 + 104}, {16388, 16388 + 3 * 24}, {0, 4}, {4 + 404, 4 + 464}}};
+  run(fuzz_kdump_set, kdump_set_seeds(), kFields, 4000);
+}
+
+// Headers of the first records, and the core within them.
+TEST(Mutations, Flattened) {
+  constexpr std::array<Field, 4> kFields = {
+      {{0, 32}, {4096, 4112}, {4112, 4112 + 300}, {4412, 4412 + 16}}};
+  run(fuzz_flattened, flattened_seeds(), kFields, 4000);
+}
+
+TEST(Mutations, Framed) {
+  run(fuzz_framed, framed_seeds(), {}, 4000);
 }
 
 TEST(Mutations, Vmcoreinfo) {
   run(fuzz_vmcoreinfo, vmcoreinfo_seeds(), {}, 3000);
+}
+
+TEST(Mutations, PrintkLog) {
+  // The note; behind it variables, the ring's header, and the first records, descriptors or infos.
+  constexpr std::array<Field, 5> kFields = {{{0, 1100},
+                                             {2048 + 0x100, 2048 + 0x240},
+                                             {2048 + 0x1000, 2048 + 0x1060},
+                                             {2048 + 0x2000, 2048 + 0x2200},
+                                             {2048 + 0x4000, 2048 + 0x4560}}};
+  run(fuzz_printk_log, printk_log_seeds(), kFields, 4000);
 }
 
 }  // namespace

@@ -31,6 +31,25 @@ inline std::unique_ptr<ByteStore> file_of(std::span<const std::byte> bytes) {
   return std::make_unique<PlainStore>(std::move(file), bytes.size());
 }
 
+// Pages as they are stored; a sum of what was seen.
+inline unsigned read_stored(PageReader& reader, std::span<const Pfn> pfns, std::size_t page_size) {
+  std::array<StoredPage, 64> pages;
+  unsigned sum = 0;
+  for (std::size_t done = 0; done < pfns.size();) {
+    const std::size_t got = reader.fetch_stored(pfns.subspan(done), pages);
+    require(got >= 1 && got <= pfns.size() - done);
+    for (std::size_t i = 0; i < got; ++i) {
+      const StoredPage& page = pages[i];
+      require(page.bytes.size() <= page_size);
+      require(!page.zero || (page.bytes.size() == page_size && page.page_flag == 0));
+      for (const std::byte b : page.bytes) sum += std::to_integer<unsigned>(b);
+      require(!page.zero || std::to_integer<unsigned>(page.bytes[page_size / 2]) == 0);
+    }
+    if (reader.intact()) done += got;
+  }
+  return sum;
+}
+
 // At most some windows and pages of each: a hostile header may describe any amount of memory.
 inline void read_dump(const MemorySource& source) {
   constexpr std::uint64_t kWindow = 512;
@@ -62,6 +81,7 @@ inline void read_dump(const MemorySource& source) {
       }
       if (reader->intact()) done += got;
     }
+    if (source.info().stores_encoded) sum += read_stored(*reader, pfns, page_size);
     const Pfn next = source.next_window(first + kWindow, kWindow);
     require(next > first);
     first = next;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/fuzz/targets.h"
 #include "tests/unit/support/elf_builder.h"
+#include "tests/unit/support/flat_builder.h"
 #include "tests/unit/support/kdump_builder.h"
+#include "tests/unit/support/raw_kdump.h"
 
 namespace vmsift::fuzz {
 namespace {
@@ -25,13 +27,21 @@ std::map<Pfn, std::optional<test::Bytes>> few_pages() {
           {9, test::words(4096, 9)}};
 }
 
+test::RawKdump raw_kdump(test::Flavour flavour, ByteOrder order, std::uint32_t version) {
+  test::RawKdump raw{.flavour = flavour, .order = order, .version = version};
+  raw.codec = find_codec_by_name("zlib");
+  for (const auto& [pfn, bytes] : few_pages()) raw.pages[pfn] = *bytes;
+  return raw;
+}
+
 }  // namespace
 
 std::vector<std::vector<std::byte>> elf_core_seeds() {
   std::vector<std::vector<std::byte>> seeds;
   for (const test::ElfLayout& layout :
        {test::ElfLayout{}, test::ElfLayout{.order = ByteOrder::big, .program_headers_last = true},
-        test::ElfLayout{.section_headers_first = true, .extended_count = true}}) {
+        test::ElfLayout{.section_headers_first = true, .extended_count = true},
+        test::ElfLayout{.elf32 = true}}) {
     test::ElfBuilder elf(layout);
     elf.notes(test::elf_note("CORE", NT_PRSTATUS, test::noise(32, 1), layout.order));
     elf.notes(test::elf_note("VMCOREINFO", 0, test::text_bytes(kNote.substr(0, 40)), layout.order));
@@ -57,11 +67,58 @@ std::vector<std::vector<std::byte>> kdump_core_seeds() {
     test::write_kdump(dir.file("dump"), spec);
     seeds.push_back(test::read_file(dir.file("dump")));
   }
+  for (const test::Flavour flavour : test::kFlavours) {
+    for (const std::uint32_t version : {1U, 3U, 5U, 6U}) {
+      const auto order = version % 2 == 0 ? ByteOrder::big : ByteOrder::little;
+      seeds.push_back(raw_kdump(flavour, order, version).build());
+    }
+  }
+  return seeds;
+}
+
+std::vector<std::vector<std::byte>> kdump_set_seeds() {
+  std::vector<std::vector<std::byte>> seeds;
+  for (const test::Flavour flavour : test::kFlavours) {
+    std::vector<std::byte> seed(4);
+    for (const PfnRange range : {PfnRange{2, 10}, PfnRange{0, 2}}) {
+      test::RawKdump raw = raw_kdump(flavour, ByteOrder::little, 6);
+      raw.split = range;
+      const test::Bytes member = raw.build();
+      if (seed.size() == 4) test::poke(seed, 0, static_cast<std::uint32_t>(member.size()));
+      test::append(seed, member);
+    }
+    seeds.push_back(std::move(seed));
+  }
   return seeds;
 }
 
 std::vector<std::vector<std::byte>> vmcoreinfo_seeds() {
   return {test::text_bytes(kNote), test::text_bytes("OSRELEASE=5.10.0\nNUMBER(x)=0x1\n")};
+}
+
+// A core in order; one whose headers come last; one that is written over.
+std::vector<std::vector<std::byte>> flattened_seeds() {
+  const test::Bytes core = elf_core_seeds().front();
+  test::FlatBuilder late;
+  late.record(200, test::Bytes(core.begin() + 200, core.end()));
+  late.record(0, test::Bytes(core.begin(), core.begin() + 200)).end();
+  test::FlatBuilder twice;
+  twice.dump(test::noise(core.size(), 1), 900).dump(core, 700).end();
+  return {test::FlatBuilder().dump(core, 300).end().bytes(), late.bytes(), twice.bytes()};
+}
+
+std::vector<std::vector<std::byte>> framed_seeds() {
+  std::vector<std::vector<std::byte>> seeds;
+  for (const bool with_size : {true, false}) {
+    test::Bytes file = test::zstd_frame(test::words(300, 1), with_size);
+    test::append(file, test::lz4_frame(test::words(500, 2), with_size));
+    test::append(file, test::skippable_frame(9));
+    test::append(file, test::zstd_frame(test::noise(40, 3), with_size, false));
+    test::append(file, test::lz4_frame(test::noise(40, 4), with_size, false));
+    test::append(file, test::zstd_frame(test::zeros(200'000), with_size));
+    seeds.push_back(file);
+  }
+  return seeds;
 }
 
 }  // namespace vmsift::fuzz

@@ -21,6 +21,10 @@ int main(int argc, char** argv) {
   };
   write("elf_core", fuzz::elf_core_seeds());
   write("kdump_core", fuzz::kdump_core_seeds());
+  write("flattened", fuzz::flattened_seeds());
+  write("framed", fuzz::framed_seeds());
+  write("kdump_set", fuzz::kdump_set_seeds());
   write("vmcoreinfo", fuzz::vmcoreinfo_seeds());
+  write("printk_log", fuzz::printk_log_seeds());
   return 0;
 }

@@ -3,7 +3,7 @@
 # shellcheck shell=dash disable=SC3045  # busybox' read knows -t
 #
 # /init of the guest: fills memory with every class of page that a dump filter knows, tells the host
-# about itself, saves the kernel's page flags, and waits to be dumped.
+# about itself, saves the kernel's log and page flags, and waits to be dumped.
 #
 # Words on the console that the host waits for: @@BOOTED, @@BALLOON (it inflates the balloon and
 # answers with a line), @@READY. Between @@BEGIN NAME and @@END stands a file for facts.json.
@@ -17,6 +17,13 @@ mount -t devtmpfs dev /dev
 mount -t debugfs debug /sys/kernel/debug 2>/dev/null
 dmesg -n 4
 echo "@@BOOTED"
+
+# ---- the kernel's log: cleared once (it keeps its records), then lines that are not plain text ----
+
+dmesg -c > /dev/null
+echo "vmsift: the log was cleared" > /dev/kmsg
+printf 'vmsift: a message of\ntwo lines' > /dev/kmsg
+printf 'vmsift: bytes that are no text: \001 \177 caf\303\251 back\\slash tab\there' > /dev/kmsg
 
 # ---- devices ----
 
@@ -150,6 +157,6 @@ section mounts cat /proc/mounts
 section dmesg_tail sh -c 'dmesg | tail -40'
 
 # Page flags last, and the process that saved them stays: hardly a page changes until the dump.
-exec workload save "$SAVE" \
+exec workload save "$SAVE" kmsg=/dev/kmsg \
     kallsyms=/proc/kallsyms pagetypeinfo=/proc/pagetypeinfo slabinfo=/proc/slabinfo \
     vmallocinfo=/proc/vmallocinfo kpagecount=/proc/kpagecount kpageflags=/proc/kpageflags @@READY

@@ -4,10 +4,12 @@
 
   makedumpfile    sid's makedumpfile            -> peers/makedumpfile-sid
   crash           sid's crash                   -> peers/crash-sid
+  kdump-config    the script of sid's kdump-tools that calls makedumpfile
+                                                -> peers/kdump-config
   vmlinux-6.1     debug info of the kernel that the vmcore amd64-6.1 has (-6.12, -7, ...: alike)
                                                 -> peers/vmlinux-RELEASE (855 MB to download, 630 MB kept)
 
-Without a name: makedumpfile crash vmlinux-6.1. Everything is unpacked in the cache and nothing is
+Without a name: makedumpfile crash kdump-config vmlinux-6.1. Everything is unpacked in the cache and nothing is
 installed: a tool of another suite runs with that suite's own loader and libraries. What is there
 already is left alone; delete it to get a newer one. Prints the path of each.
 """
@@ -19,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 import cache
@@ -29,7 +32,7 @@ from cache import log
 from machines import MACHINES
 from recipes import SETS, Recipe
 
-DEFAULT = ('makedumpfile', 'crash', 'vmlinux-6.1')
+DEFAULT = ('makedumpfile', 'crash', 'kdump-config', 'vmlinux-6.1')
 TOOL_SUITE = 'sid'
 ARCH = 'amd64'  # the peers run here, so this is the host's
 TRIPLET = 'x86_64-linux-gnu'
@@ -69,6 +72,19 @@ def fetch_tool(tool: str) -> Path:
         subprocess.run([str(part), '-v'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
     log(f'{tool} {package.version} of {TOOL_SUITE}')
     return wrapper
+
+
+def fetch_kdump_config() -> Path:
+    """Debian's script that calls makedumpfile: its callers are tests of a makedumpfile in place of the original."""
+    script = cache.folder('peers') / 'kdump-config'
+    if not script.exists():
+        package = debian.newest(TOOL_SUITE, ARCH, 'kdump-tools')
+        with tempfile.TemporaryDirectory(dir=cache.folder('peers')) as folder:
+            tree = debian.unpack([package], Path(folder) / 'kdump-tools')
+            with cache.replacing(script) as part:
+                shutil.copyfile(tree / 'usr/sbin/kdump-config', part)
+        log(f'kdump-config of kdump-tools {package.version} of {TOOL_SUITE}')
+    return script
 
 
 # ---- kernel debug info ---------------------------------------------------------------------------
@@ -127,8 +143,14 @@ def _recipe_for(name: str) -> Recipe:
     """The recipe that a name like vmlinux-6.12 is about."""
     recipes = {recipe.name.replace('amd64-', 'vmlinux-'): recipe for chosen in SETS.values() for recipe in chosen}
     if name not in recipes:
-        raise debian.DebianError(f'what is {name}? There are {", ".join(("makedumpfile", "crash", *recipes))}')
+        raise debian.DebianError(f'what is {name}? There are makedumpfile, crash, kdump-config, {", ".join(recipes)}')
     return recipes[name]
+
+
+def _fetch(name: str) -> Path:
+    if name in ('makedumpfile', 'crash'):
+        return fetch_tool(name)
+    return fetch_kdump_config() if name == 'kdump-config' else fetch_vmlinux(_recipe_for(name))
 
 
 def main() -> int:
@@ -140,8 +162,7 @@ def main() -> int:
     try:
         with cache.only_one('peers'):
             for name in names:
-                tool = name in ('makedumpfile', 'crash')
-                print(fetch_tool(name) if tool else fetch_vmlinux(_recipe_for(name)), flush=True)
+                print(_fetch(name), flush=True)
     except (debian.DebianError, OSError) as error:
         print(f'fetch-peers: {error}', file=sys.stderr)
         return 1

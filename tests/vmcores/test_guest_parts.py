@@ -138,7 +138,21 @@ class RecipeTest(Temporary):
             names = [name for recipe in recipe_set for name in vmcore_files.names_of(recipe)]
             self.assertEqual(len(names), len(set(names)))
 
+    def test_a_vmcore_without_one_of_its_side_files_is_not_complete(self) -> None:
+        """So that a maker that learnt to save one more makes the vmcore anew."""
+        (self.folder / 'x.facts.json').write_text('{"elf": {"size": 0}}')
+        names = [f'x{suffix}' for suffix in ('.elf', *vmcore_files.ESSENTIAL)]
+        for name in names:
+            (self.folder / name).write_bytes(b'')
+        self.assertIsNotNone(vmcore_files.read_facts(self.folder, 'x'))
+        for name in names:
+            (self.folder / name).rename(self.folder / 'away')
+            self.assertIsNone(vmcore_files.read_facts(self.folder, 'x'), name)
+            (self.folder / 'away').rename(self.folder / name)
+
     def test_a_vmcore_of_another_size_than_its_facts_say_is_not_complete(self) -> None:
+        for suffix in vmcore_files.ESSENTIAL:
+            (self.folder / f'x{suffix}').write_bytes(b'')
         (self.folder / 'x.facts.json').write_text('{"elf": {"size": 3}}')
         self.assertIsNone(vmcore_files.read_facts(self.folder, 'x'))
         (self.folder / 'x.elf').write_bytes(b'ab')

@@ -19,6 +19,7 @@ from cache import log
 from kernel import Kernel
 from recipes import Recipe
 
+ESSENTIAL = ('.kpageflags.gz', '.kmsg.gz')  # side files that every complete vmcore has
 INTO_FACTS = ('pagetypeinfo', 'slabinfo', 'vmallocinfo')  # saved files that are facts rather than files
 
 
@@ -26,7 +27,8 @@ def read_facts(folder: Path, name: str) -> dict | None:
     """NAME.facts.json, or None where no complete vmcore of that name is."""
     try:
         facts = json.loads((folder / f'{name}.facts.json').read_text())
-        complete = os.path.getsize(folder / f'{name}.elf') == facts['elf']['size']
+        complete = os.path.getsize(folder / f'{name}.elf') == facts['elf']['size'] and \
+            all((folder / f'{name}{suffix}').exists() for suffix in ESSENTIAL)
     except (OSError, ValueError, KeyError):
         return None
     return facts if complete else None

@@ -308,7 +308,7 @@ static int save(int argc, char** argv) {
     char* path = strchr(argv[i], '=');
     if (!path) return 2;
     *path++ = 0;
-    int file = open(path, O_RDONLY);
+    int file = open(path, O_RDONLY | O_NONBLOCK);  // at its end /dev/kmsg would wait for more
     if (file < 0) continue;  // kernels differ in what they offer
     uint64_t size = copy_content(file, device, chunk, at + kBlock);
     uint64_t numbers[] = {little_endian(size), little_endian(page_size)};

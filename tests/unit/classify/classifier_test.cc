@@ -107,6 +107,44 @@ TEST_P(ClassifierCase, KeepsTheSamePagesAtEveryLevel) {
   }
 }
 
+// Where pages must be decoded, struct pages that nobody looks at are not asked for; nothing else is
+// different.
+TEST_P(ClassifierCase, FindsTheSameWherePagesAreCostly) {
+  SyntheticKernel kernel(GetParam().shape);
+  populate(kernel);
+  const KernelModel model = kernel.model();
+  for (const ClassSet skip : {ClassSet{}, dropped_classes(kMaxLevel)}) {
+    Anomalies expected;
+    Anomalies found;
+    kernel.memory.edit_info().stores_encoded = false;
+    const auto cheap = classify_pages(model, kernel.memory, {kAt, kEnd}, skip, &expected);
+    kernel.memory.edit_info().stores_encoded = true;
+    const auto costly = classify_pages(model, kernel.memory, {kAt, kEnd}, skip, &found);
+    for (Pfn i = 0; i < kEnd - kAt; ++i) {
+      ASSERT_EQ(name_of(costly[i]), name_of(cheap[i])) << kAt + i;
+    }
+    EXPECT_EQ(found.torn_blocks, expected.torn_blocks);
+    EXPECT_EQ(found.orphan_tails, expected.orphan_tails);
+    EXPECT_EQ(found.unreadable, expected.unreadable);
+  }
+}
+
+TEST(CostlyPages, TheInsideOfABlockThatIsLeftOutIsNotRead) {
+  for (const bool costly : {false, true}) {
+    for (const bool dropped : {false, true}) {
+      SyntheticKernel kernel({.era = Era::v6_12});
+      kernel.free_block(kAt, 10);
+      kernel.memory.edit_info().stores_encoded = costly;
+      const KernelModel model = kernel.model();
+      const Pfn inside = kernel.struct_place(kAt + 900).value / 4096;
+      kernel.memory.disturb_once(inside, std::byte{0});
+      classify_pages(model, kernel.memory, {kAt, kEnd},
+                     dropped ? dropped_classes(kMaxLevel) : ClassSet{});
+      EXPECT_EQ(kernel.memory.was_disturbed(), !(costly && dropped));
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Kernels, ClassifierCase,
     testing::Values(Case{"v5_10", {.era = Era::v5_10, .levels = 4}},

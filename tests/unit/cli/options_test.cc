@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "src/cli/options.h"
-
-#include <gtest/gtest.h>
+#include "tests/unit/cli/parse.h"
 
 #include <algorithm>
 #include <initializer_list>
@@ -10,28 +8,6 @@
 
 namespace vmsift {
 namespace {
-
-Result<Options> parse(std::vector<std::string> words) {
-  words.insert(words.begin(), "vmsift");
-  std::vector<char*> argv;
-  for (std::string& w : words) argv.push_back(w.data());
-  argv.push_back(nullptr);
-  return parse_options(static_cast<int>(words.size()), argv.data());
-}
-
-Options good(const std::vector<std::string>& words) {
-  auto options = parse(words);
-  EXPECT_TRUE(options) << options.message();
-  return options ? *options : Options{};
-}
-
-std::string bad(const std::vector<std::string>& words) {
-  auto options = parse(words);
-  EXPECT_FALSE(options) << words.front();
-  if (options) return {};
-  EXPECT_EQ(options.message().find('\n'), std::string::npos);
-  return options.message();
-}
 
 TEST(Options, Defaults) {
   const auto o = good({"core", "dump"});
@@ -115,7 +91,7 @@ TEST(Options, TheLastCodecCounts) {
 }
 
 TEST(Options, LongOptionsMayBeShortened) {
-  EXPECT_TRUE(good({"--dry", "core"}).dry_run);
+  EXPECT_TRUE(good({"--dr", "core"}).dry_run);
   EXPECT_EQ(good({"--mess=9", "core", "dump"}).message_level, 9U);
   EXPECT_EQ(good({"--num", "2", "core", "dump"}).threads, 2U);
   EXPECT_TRUE(good({"--force", "core", "dump"}).overwrite);
@@ -133,9 +109,9 @@ TEST(Options, HelpAndVersionNeedNoOperands) {
 }
 
 TEST(Options, UnknownOptions) {
-  EXPECT_EQ(bad({"-x", "core", "dump"}), "unknown option \"-x\"");
-  EXPECT_EQ(bad({"-lx", "core", "dump"}), "unknown option \"-x\"");
-  EXPECT_EQ(bad({"-xl", "core", "dump"}), "unknown option \"-x\"");
+  EXPECT_EQ(bad({"-y", "core", "dump"}), "unknown option \"-y\"");
+  EXPECT_EQ(bad({"-ly", "core", "dump"}), "unknown option \"-y\"");
+  EXPECT_EQ(bad({"-yl", "core", "dump"}), "unknown option \"-y\"");
   EXPECT_EQ(bad({"core", "dump", "-l", "-Q"}), "unknown option \"-Q\"");
   EXPECT_EQ(bad({"--nonsense", "core", "dump"}), "unknown or ambiguous option \"--nonsense\"");
   EXPECT_EQ(bad({"--n", "core", "dump"}), "unknown or ambiguous option \"--n\"");
@@ -160,13 +136,15 @@ TEST(Options, Numbers) {
   }
   EXPECT_EQ(good({"-d031", "core", "dump"}).dump_level, 31U);
   for (const char* text : {"32", "-1", "", "x", "3x", "0x1f", " 3", "3 ", "+3", "4294967296",
-                           "99999999999999999999", "1.5", "1,31"}) {
+                           "99999999999999999999", "1.5"}) {
     EXPECT_EQ(bad({"-d", text, "core", "dump"}),
               std::string("dump level (-d) is a number from 0 to 31, not \"") + text + "\"");
   }
   EXPECT_EQ(good({"--num-threads=1024", "core", "dump"}).threads, 1024U);
-  EXPECT_EQ(bad({"--num-threads=1025", "core", "dump"}),
-            "--num-threads is a number from 0 to 1024, not \"1025\"");
+  EXPECT_EQ(good({"--num-threads=1025", "core", "dump"}).threads, 1024U)
+      << "a dump is worth more than the exact number";
+  EXPECT_EQ(bad({"--num-threads=4294967296", "core", "dump"}),
+            "--num-threads is a number from 0 to 4294967295, not \"4294967296\"");
   EXPECT_EQ(bad({"--message-level=32", "core", "dump"}),
             "--message-level is a number from 0 to 31, not \"32\"");
 }
@@ -203,35 +181,6 @@ TEST(Options, Levels) {
   EXPECT_EQ(bad({"--levels=zip", "core"}), "--levels: no codec is named \"zip\"");
   EXPECT_EQ(bad({"--levels=zlib,,lzo", "core"}), "--levels: no codec is named \"\"");
   EXPECT_EQ(bad({"--levels=Zlib", "core"}), "--levels: no codec is named \"Zlib\"");
-}
-
-TEST(Options, Operands) {
-  EXPECT_EQ(bad({"-l"}), "VMCORE is missing");
-  EXPECT_EQ(bad({"core"}), "DUMPFILE is missing");
-  EXPECT_EQ(bad({"core", "dump", "more"}), "\"more\" is one operand too many");
-  EXPECT_EQ(bad({"--levels"}), "VMCORE is missing");
-  EXPECT_EQ(bad({"--levels", "core", "dump"}), "\"dump\" is one operand too many");
-  EXPECT_EQ(bad({"--dry-run"}), "VMCORE is missing");
-  EXPECT_EQ(good({"--dry-run", "core"}).dumpfile(), "");
-  EXPECT_EQ(good({"--dry-run", "core", "dump"}).dumpfile(), "dump");
-  const auto o = good({"-l", "--", "-core", "--dump"});
-  EXPECT_EQ(o.vmcore(), "-core");
-  EXPECT_EQ(o.dumpfile(), "--dump");
-}
-
-TEST(Options, TextsNameWhatThereIs) {
-  const std::string usage = usage_text();
-  for (const char* word : {"-d LEVEL", "--levels", "-c, -l, -p, -z", "--lz4", "-f, --force",
-                           "--num-threads", "--dry-run", "-i FILE", "--non-mmap", "--show-stats",
-                           "--stats=json", "--message-level", "-D", "-v", "-h"}) {
-    EXPECT_NE(usage.find(word), std::string::npos) << word;
-  }
-  const std::string version = version_text();
-  for (const Codec* codec : all_codecs()) {
-    if (codec->page_flag == 0) continue;
-    EXPECT_NE(version.find(std::string(codec->name) + "\tenabled\n"), std::string::npos);
-  }
-  EXPECT_EQ(version.find("vmsift: version "), 0U);
 }
 
 }  // namespace

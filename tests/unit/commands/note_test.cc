@@ -67,7 +67,7 @@ TEST(ChooseNote, AnotherBuildIsInDoubt) {
 
 TEST(ChooseNote, TheHeaderOfAKdumpNamesARelease) {
   Dump dump;
-  dump.edit_info().os_release = "6.1.0";
+  dump.edit_info().utsname[2] = "6.1.0";
   const std::string saved = "NUMBER(phys_base)=0\nOSRELEASE=6.1.";
   EXPECT_EQ(choose(dump, saved + "1\n").mismatch, "vmlinux is of kernel 6.1.1, core of 6.1.0");
   EXPECT_TRUE(choose(dump, saved + "0\n").mismatch.empty());

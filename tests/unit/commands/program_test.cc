@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The program itself, in surroundings that a process does not choose: standard streams that are
 // closed or full, limits, readers that go away.
+#include "src/cli/texts.h"
 #include "tests/unit/commands/commands_fixture.h"
 
 #include <sys/wait.h>

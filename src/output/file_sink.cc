@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/output/file_sink.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace vmsift {
+
+Result<std::unique_ptr<FileSink>> FileSink::create(const std::string& path, bool overwrite,
+                                                   std::uint64_t limit) {
+  const int flags = O_RDWR | O_CREAT | (overwrite ? O_TRUNC : O_EXCL);
+  auto file = File::open(path, flags, S_IRUSR | S_IWUSR);
+  if (!file) {
+    const bool exists = !overwrite && ::access(path.c_str(), F_OK) == 0;
+    return error("cannot create the dump file {}{}", file.message(),
+                 exists ? " (-f overwrites it)" : "");
+  }
+  struct stat st;
+  if (::fstat(file->fd(), &st) != 0 || !S_ISREG(st.st_mode)) {
+    return error("{}: not a regular file", path);
+  }
+  // A file that is overwritten keeps its mode otherwise, and memory is nobody else's to read.
+  if (::fchmod(file->fd(), S_IRUSR | S_IWUSR) != 0) return system_error(errno, path);
+  return std::unique_ptr<FileSink>(new FileSink(std::move(*file), limit));
+}
+
+ByteSink::Written FileSink::write_some(std::uint64_t offset, std::span<const std::byte> bytes) {
+  const std::uint64_t room = limit() - std::min(limit(), offset);
+  const auto allowed = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), room));
+  Written written;
+  while (written.bytes < allowed) {
+    const ssize_t n = ::pwrite(file_.fd(), bytes.data() + written.bytes, allowed - written.bytes,
+                               static_cast<off_t>(offset + written.bytes));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      written.failure =
+          failed(n < 0 ? errno : ENOSPC, fmt::format("writing {} bytes at offset {:#x}",
+                                                     bytes.size() - written.bytes,
+                                                     offset + written.bytes));
+      break;
+    }
+    written.bytes += static_cast<std::size_t>(n);
+  }
+  end_ = std::max(end_, offset + written.bytes);
+  if (!written.failure && allowed < bytes.size()) written.failure = over_limit();
+  return written;
+}
+
+Result<void> FileSink::write_zeros(std::uint64_t offset, std::uint64_t bytes) {
+  if (bytes > limit() - std::min(limit(), offset)) return over_limit();
+  return set_least_size(offset + bytes);
+}
+
+Result<void> FileSink::set_least_size(std::uint64_t bytes) {
+  if (bytes <= end_) return {};
+  if (bytes > limit()) return over_limit();
+  if (::ftruncate(file_.fd(), static_cast<off_t>(bytes)) != 0) {
+    return failed(errno, fmt::format("growing to {} bytes", bytes));
+  }
+  end_ = bytes;
+  return {};
+}
+
+Result<void> FileSink::reserve(std::uint64_t offset, std::uint64_t bytes) {
+  if (bytes == 0) return {};
+  if (bytes > limit() - std::min(limit(), offset)) return over_limit();
+  if (::fallocate(file_.fd(), 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) == 0) {
+    end_ = std::max(end_, offset + bytes);
+    return {};
+  }
+  // File systems that cannot reserve are no reason to stop.
+  if (errno != ENOSPC && errno != EDQUOT && errno != EFBIG) return {};
+  return failed(errno, fmt::format("making room for {} bytes at offset {:#x}", bytes, offset));
+}
+
+Result<void> FileSink::cut(std::uint64_t bytes) {
+  if (::ftruncate(file_.fd(), static_cast<off_t>(bytes)) != 0) {
+    return failed(errno, fmt::format("cutting to {} bytes", bytes));
+  }
+  end_ = bytes;
+  return {};
+}
+
+void FileSink::discard() {
+  if (file_.is_open()) ::unlink(name().c_str());
+}
+
+ByteSink::Written NullSink::write_some(std::uint64_t offset, std::span<const std::byte> bytes) {
+  Written written;
+  const std::uint64_t room = limit() - std::min(limit(), offset);
+  written.bytes = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), room));
+  end_ = std::max(end_, offset + written.bytes);
+  if (written.bytes < bytes.size()) written.failure = over_limit();
+  return written;
+}
+
+ByteSink::Written NullSink::write_framed(std::uint64_t offset, std::span<const std::byte> bytes,
+                                         std::span<const std::byte> frame) {
+  if (!frame.empty() && frame.size() < bytes.size()) {
+    saved_by_frames_ += bytes.size() - frame.size();
+  }
+  return write_some(offset, bytes);
+}
+
+Result<void> NullSink::write_zeros(std::uint64_t offset, std::uint64_t bytes) {
+  if (bytes > limit() - std::min(limit(), offset)) return over_limit();
+  end_ = std::max(end_, offset + bytes);
+  return {};
+}
+
+}  // namespace vmsift

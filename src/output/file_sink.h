@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A dump that is a regular file, and one that is nowhere.
+#pragma once
+
+#include "src/base/file.h"
+#include "src/output/byte_sink.h"
+
+#include <memory>
+
+namespace vmsift {
+
+class FileSink final : public ByteSink {
+ public:
+  // Creates `path` with mode 0600; an existing file only with `overwrite`. It takes at most `limit`
+  // bytes.
+  static Result<std::unique_ptr<FileSink>> create(const std::string& path, bool overwrite,
+                                                  std::uint64_t limit);
+
+  [[nodiscard]] const std::string& name() const override { return file_.path(); }
+  Written write_some(std::uint64_t offset, std::span<const std::byte> bytes) override;
+  Result<void> write_zeros(std::uint64_t offset, std::uint64_t bytes) override;
+  Result<void> write_provisional(std::uint64_t offset, std::span<const std::byte> bytes) override {
+    return write_at(offset, bytes);
+  }
+  [[nodiscard]] bool can_read_back() const override { return true; }
+  Result<void> read_back(std::uint64_t offset, std::span<std::byte> into) const override {
+    return file_.read_exactly(offset, into);
+  }
+  Result<void> reserve(std::uint64_t offset, std::uint64_t bytes) override;
+  Result<void> set_least_size(std::uint64_t bytes) override;
+  Result<void> sync() override { return file_.sync(); }
+  Result<void> finish() override { return file_.close(); }
+  void discard() override;
+  [[nodiscard]] std::uint64_t output_bytes() const override { return end_; }
+
+  // Drops what is behind `bytes`.
+  Result<void> cut(std::uint64_t bytes);
+
+ private:
+  FileSink(File file, std::uint64_t limit) : ByteSink(limit), file_(std::move(file)) {}
+
+  File file_;
+  std::uint64_t end_ = 0;
+};
+
+// Adds up what a dump would take.
+class NullSink final : public ByteSink {
+ public:
+  explicit NullSink(std::uint64_t limit) : ByteSink(limit) {}
+
+  [[nodiscard]] const std::string& name() const override { return name_; }
+  Written write_some(std::uint64_t offset, std::span<const std::byte> bytes) override;
+  Written write_framed(std::uint64_t offset, std::span<const std::byte> bytes,
+                       std::span<const std::byte> frame) override;
+  Result<void> write_zeros(std::uint64_t offset, std::uint64_t bytes) override;
+  Result<void> write_provisional(std::uint64_t offset, std::span<const std::byte> bytes) override {
+    return write_at(offset, bytes);
+  }
+  Result<void> set_least_size(std::uint64_t bytes) override { return write_zeros(0, bytes); }
+  Result<void> finish() override { return {}; }
+  [[nodiscard]] std::uint64_t output_bytes() const override { return end_ - saved_by_frames_; }
+
+ private:
+  std::string name_ = "the dump";
+  std::uint64_t end_ = 0;
+  std::uint64_t saved_by_frames_ = 0;
+};
+
+}  // namespace vmsift
