@@ -70,6 +70,7 @@ std::vector<Reference> find_references(const Bytes& bytes, int tag, std::string_
                                        Pick pick) {
   const File file(::memfd_create("vmlinux", MFD_CLOEXEC), "memfd");
   EXPECT_TRUE(file.write_at(0, bytes));
+  elf_version(EV_CURRENT);
   Elf* elf = elf_begin(file.fd(), ELF_C_READ_MMAP, nullptr);
   Dwarf* dwarf = dwarf_begin_elf(elf, DWARF_C_READ, nullptr);
   std::size_t size = 0;
