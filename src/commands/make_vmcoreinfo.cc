@@ -40,7 +40,6 @@ Result<int> run_make_vmcoreinfo(const Options& options, const Log& log) {
     return written.take_error();
   }
   log.common("The vmcoreinfo is saved to {}.", options.vmcoreinfo_out);
-  log.common("\nvmsift Completed.");
   return kExitOk;
 }
 

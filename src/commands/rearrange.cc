@@ -129,7 +129,6 @@ Result<int> run_rearrange(const Options& options, const Log& log) {
   }
   if (auto closed = file->close(); !closed) return closed.take_error();
   log.common("The dumpfile is saved to {}.", path);
-  log.common("\n{} Completed.", options.as_makedumpfile ? "makedumpfile" : "vmsift");
   return kExitOk;
 }
 

@@ -8,6 +8,7 @@
 #include "src/input/frame_format.h"
 #include "src/input/framed_store.h"
 #include "src/input/kdump_core.h"
+#include "src/input/kdump_set.h"
 #include "src/kdump/format.h"
 
 #include <fcntl.h>
@@ -110,8 +111,7 @@ Result<std::unique_ptr<MemorySource>> open_dump(std::span<const std::string> pat
     }
     members.push_back(std::move(*store));
   }
-  // open_kdump_set(std::move(members), mode)
-  return error("{}: split dumps are not read yet", paths.front());
+  return open_kdump_set(std::move(members), mode);
 }
 
 }  // namespace vmsift

@@ -85,7 +85,7 @@ Result<void> FileSink::cut(std::uint64_t bytes) {
 }
 
 void FileSink::discard() {
-  if (file_.is_open()) ::unlink(name().c_str());
+  ::unlink(name().c_str());
 }
 
 ByteSink::Written NullSink::write_some(std::uint64_t offset, std::span<const std::byte> bytes) {

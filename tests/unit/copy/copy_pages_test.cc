@@ -72,7 +72,7 @@ TEST(CopyPages, AnyNumberOfThreadsGivesTheSameBytes) {
   for (const Codec* codec : all_codecs()) {
     std::optional<Copied> first;
     for (const unsigned threads : {1U, 2U, 3U, 8U}) {
-      const CopyOptions options{codec, true, threads};
+      const CopyOptions options{codec, {true, false}, threads};
       const auto copied = copy_all(source, kept.windows(), options);
       ASSERT_NO_FATAL_FAILURE(expect_copied(copied, pages, source, options));
       if (!first) first = copied;

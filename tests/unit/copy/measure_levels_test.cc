@@ -3,8 +3,8 @@
 #include "src/copy/measure_levels.h"
 
 #include "filters/filter.h"
-#include "src/output/kdump_writer.h"
 #include "tests/unit/copy/copy_fixture.h"
+#include "tests/unit/support/kdump_builder.h"
 #include "tests/unit/support/temp_dir.h"
 
 #include <gtest/gtest.h>

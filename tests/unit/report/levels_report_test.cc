@@ -26,13 +26,13 @@ TEST(HumanBytes, HasOneDigitBehindThePoint) {
 class LevelsReportTest : public testing::Test {
  protected:
   LevelsReportTest() {
-    for (std::size_t c = 0; c < kPageClasses; ++c) costs_.classes[c] = {100 + c, 10 + c, 0};
+    for (std::size_t c = 0; c < kPageClasses; ++c) costs_.classes[c] = {100 + c, 10 + c, 0, {}};
     for (const PageClass c :
          {PageClass::hole, PageClass::absent, PageClass::hwpoison, PageClass::offline}) {
       costs_.classes[static_cast<std::size_t>(c)] = {};
     }
     for (const char* name : {"zlib", "lzo"}) {
-      CodecCost cost{find_codec_by_name(name), {}, 20};
+      CodecCost cost{find_codec_by_name(name), {}, {}};
       for (std::size_t c = 0; c < kPageClasses; ++c) cost.bytes[c] = costs_.classes[c].pages * 1000;
       costs_.codecs.push_back(cost);
     }
