@@ -15,7 +15,7 @@ namespace {
 // 630 MB takes some seconds and 100 MB; unpacking its sections up to 2 GB.
 void limit_resources() {
   constexpr rlim_t kCpuSeconds = 120;
-  constexpr rlim_t kDataBytes = rlim_t{4} << 30;
+  [[maybe_unused]] constexpr rlim_t kDataBytes = rlim_t{4} << 30;
   const auto lower = [](auto resource, rlim_t most) {
     rlimit limit{};
     if (::getrlimit(resource, &limit) != 0) return;
@@ -23,7 +23,9 @@ void limit_resources() {
     ::setrlimit(resource, &limit);
   };
   lower(RLIMIT_CPU, kCpuSeconds);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they map terabytes
   lower(RLIMIT_DATA, kDataBytes);
+#endif
 }
 
 }  // namespace
