@@ -88,6 +88,7 @@ Result<int> CreateRun::run() {
   for (std::size_t i = 0;; ++i) {
     use_level(levels[i]);
     auto done = attempt();
+    if (!done && members_.empty() && i == 0) return done.take_error();  // nothing was begun
     // What went into a stream cannot be taken back.
     const bool again = out_of_space() && i + 1 < levels.size() && !options_.flattened;
     if (!again) return conclude(done ? std::nullopt : std::optional(done.take_error()));

@@ -26,13 +26,20 @@ TEST(HumanBytes, HasOneDigitBehindThePoint) {
 class LevelsReportTest : public testing::Test {
  protected:
   LevelsReportTest() {
-    for (std::size_t c = 0; c < kPageClasses; ++c) costs_.classes[c] = {100 + c, 10 + c, 0, {}};
+    for (std::size_t c = 0; c < kPageClasses; ++c) {
+      costs_.classes[c] = {100 + c, 10 + c, 0, {}};
+      costs_.classes[c].fills.set(0);
+    }
+    costs_.classes[static_cast<std::size_t>(PageClass::free)].fills.set(0xcc);
+    costs_.classes[static_cast<std::size_t>(PageClass::slab)].fills.set(0xcc);
+    costs_.classes[static_cast<std::size_t>(PageClass::free)].fills.set(0xff);
     for (const PageClass c :
          {PageClass::hole, PageClass::absent, PageClass::hwpoison, PageClass::offline}) {
       costs_.classes[static_cast<std::size_t>(c)] = {};
     }
     for (const char* name : {"zlib", "lzo"}) {
       CodecCost cost{find_codec_by_name(name), {}, {}};
+      cost.fill_bytes.fill(20);
       for (std::size_t c = 0; c < kPageClasses; ++c) cost.bytes[c] = costs_.classes[c].pages * 1000;
       costs_.codecs.push_back(cost);
     }
@@ -54,9 +61,10 @@ TEST_F(LevelsReportTest, ADumpIsHeadersDescriptorsAndPages) {
     for (std::size_t c = 0; c < kPageClasses; ++c) {
       if (dropped_classes(level).contains(static_cast<PageClass>(c))) continue;
       pages += costs_.classes[c].pages;
-      bytes +=
-          costs_.codecs[0].bytes[c] + ((level & 1U) != 0 ? 0 : costs_.classes[c].zero_pages * 20);
+      bytes += costs_.codecs[0].bytes[c];
     }
+    bytes += (level & 1U) != 0 ? 0 : 20;    // zeros, once
+    bytes += (level & 16U) != 0 ? 20 : 40;  // 0xcc, and 0xff in free pages only
     EXPECT_EQ(r.dump_bytes(level, costs_.codecs[0]),
               16384 + pages * 24 + bytes + ((level & 1U) != 0 ? 4096U : 0U));
   }
