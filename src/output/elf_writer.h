@@ -66,6 +66,8 @@ class ElfWriter final : public DumpWriter {
   void split_single_load();
   Result<void> flush_headers();
   Result<void> write_counts(bool last);
+  Result<void> place(const StoredPages& pages);
+  Result<void> fill_to(std::uint64_t offset);
   Result<void> write_data(std::uint64_t at, std::span<const std::byte> data,
                           std::span<const std::byte> frame);
   [[nodiscard]] std::uint64_t headers_due() const;
@@ -82,6 +84,7 @@ class ElfWriter final : public DumpWriter {
   std::uint64_t flushed_ = 0;           // that are
   std::uint64_t written_end_ = 0;       // of page data
   std::uint64_t flushed_at_ = 0;        // written_end_ when headers were flushed last
+  std::uint64_t put_ = 0;               // pages
   bool failed_ = false;
 };
 
