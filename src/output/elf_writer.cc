@@ -84,6 +84,7 @@ Result<void> ElfWriter::begin_pages() {
   std::uint64_t mapped_pages = 0;
   for (const VirtualRange& r : spec_.other_maps) mapped_pages += r.size / page_size_ + 2;
   most_headers_ = 2 + plan.most_segments + std::min(mapped_pages, 2 * plan.most_segments);
+  choose_class();
   const Layout& layout = layout_of(spec_);
 
   const std::uint64_t headers_end = layout.file_header + most_headers_ * layout.program_header;
@@ -103,6 +104,16 @@ Result<void> ElfWriter::begin_pages() {
   pending_.push_back({PT_NOTE, notes, 0, 0, spec_.notes.size(), spec_.notes.size()});
   if (auto flushed = flush_headers(); !flushed) return flushed;
   return sink_->write_at(notes, spec_.notes);
+}
+
+// Memory of 4 GiB and more (highmem, LPAE) does not go into an ELF32; the kernel and kexec write
+// ELF64 cores of such machines too.
+void ElfWriter::choose_class() {
+  const std::uint64_t memory_end = source_.info().max_pfn * page_size_;
+  const std::uint64_t file_end = kLayout64.file_header + most_headers_ * kLayout64.program_header +
+                                 spec_.notes.size() + 2 * kHeaderAlignment +
+                                 counts_.memory_pages() * page_size_;
+  if (std::max(memory_end, file_end) >> 32 != 0) spec_.is_64bit = true;
 }
 
 Result<void> ElfWriter::write_file_header() {

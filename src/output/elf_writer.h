@@ -23,7 +23,7 @@
 namespace vmsift {
 
 struct ElfSpec {
-  bool is_64bit = true;
+  bool is_64bit = true;  // ELF64 at any rate where ELF32 is too small
   ByteOrder order = ByteOrder::little;
   std::uint16_t machine = 0;  // e_machine
   std::uint8_t os_abi = 0;
@@ -59,6 +59,7 @@ class ElfWriter final : public DumpWriter {
     std::uint64_t memsz = 0;
   };
 
+  void choose_class();
   Result<void> write_file_header();
   Result<void> add(const Segment& segment);
   Result<void> add_load(const ProgramHeader& header);
