@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint32_t kIncomplete = 1;  // of e_flags, as makedumpfile has it
 constexpr std::size_t kPendingHeaders = 1024;
+constexpr std::uint64_t kPiecesDue = 8;  // writes behind the pages, one more than there are
 constexpr std::uint64_t kDataPerFlush = std::uint64_t{64} << 20;
 
 // Sizes and the places of what is written last.
@@ -222,15 +223,22 @@ std::uint64_t ElfWriter::headers_due() const {
   return (pending_.size() + 4) * layout.program_header + layout.section_header + layout.file_header;
 }
 
+// They must not take the room of what is due behind the pages either.
+Result<void> ElfWriter::write_zeros_up_to(std::uint64_t at) {
+  if (at <= written_end_) return {};
+  const std::uint64_t zeros = at - written_end_;
+  if (zeros > sink_->room_for_data(headers_due(), kPiecesDue)) return sink_->over_limit();
+  if (auto written = sink_->write_zeros(written_end_, zeros); !written) return written;
+  written_end_ = at;
+  return {};
+}
+
 // A failed write still may have brought some whole pages into the file.
 Result<void> ElfWriter::write_data(std::uint64_t at, std::span<const std::byte> data,
                                    std::span<const std::byte> frame) {
   if (data.empty()) return {};
-  if (at > written_end_) {
-    if (auto zeros = sink_->write_zeros(written_end_, at - written_end_); !zeros) return zeros;
-  }
-  written_end_ = at;
-  const std::uint64_t room = sink_->room_for_data(headers_due(), 8);
+  if (auto zeros = write_zeros_up_to(at); !zeros) return zeros;
+  const std::uint64_t room = sink_->room_for_data(headers_due(), kPiecesDue);
   const std::size_t stored = frame.empty() ? data.size() : frame.size();
   const std::size_t fits = room >= stored ? data.size() : frame.empty() ? room : 0;
   auto written = sink_->write_framed(at, data.first(fits),
@@ -295,21 +303,21 @@ void ElfWriter::split_single_load() {
 Result<void> ElfWriter::finish(bool complete) {
   auto ended = failed_ ? segments_->finish_short() : segments_->finish();
   if (!ended) return ended;
-  if (failed_) {
+  Result<void> padded;
+  if (!failed_) padded = write_zeros_up_to(segments_->end_offset());  // zeros at the end
+  if (failed_ || !padded) {
     for (ProgramHeader& h : pending_) trim(h);
     std::erase_if(pending_,
                   [](const ProgramHeader& h) { return h.type == PT_LOAD && h.memsz == 0; });
-  } else if (segments_->end_offset() > written_end_) {  // zeros at the end
-    const std::uint64_t zeros = segments_->end_offset() - written_end_;
-    if (auto written = sink_->write_zeros(written_end_, zeros); !written) return written;
   }
   split_single_load();
   if (auto flushed = flush_headers(); !flushed) return flushed;
   if (auto synced = sink_->sync(); !synced) return synced;
-  spec_.flags = complete ? spec_.flags & ~kIncomplete : spec_.flags | kIncomplete;
+  spec_.flags = complete && padded ? spec_.flags & ~kIncomplete : spec_.flags | kIncomplete;
   if (auto written = write_counts(true); !written) return written;
   if (auto synced = sink_->sync(); !synced) return synced;
-  return sink_->finish();
+  if (auto finished = sink_->finish(); !finished) return finished;
+  return padded;
 }
 
 }  // namespace vmsift

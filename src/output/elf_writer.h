@@ -66,6 +66,7 @@ class ElfWriter final : public DumpWriter {
   void split_single_load();
   Result<void> flush_headers();
   Result<void> write_counts(bool last);
+  Result<void> write_zeros_up_to(std::uint64_t at);
   Result<void> write_data(std::uint64_t at, std::span<const std::byte> data,
                           std::span<const std::byte> frame);
   [[nodiscard]] std::uint64_t headers_due() const;

@@ -35,8 +35,8 @@ class Mode:
 
     @property
     def limited(self) -> bool:
-        """-R copies what it is given: -L is not for it."""
-        return not self.stdin
+        """-R and --reassemble make what there is: -L is not for them."""
+        return not self.stdin and self.reads == 1
 
 
 MODES = (
