@@ -30,6 +30,7 @@ struct Member {
   PfnRange range;           // of page frames that it gets
   std::uint64_t pages = 0;  // kept ones among them
   bool begun = false;       // from then on a failure leaves an incomplete dump
+  bool ended = false;       // with all that belongs behind the pages
   CopyResult copied;
   std::optional<Error> failure;
   // State of the windows to copy.
@@ -313,6 +314,7 @@ void CreateRun::finish() {
     const bool complete =
         !member.failure && member.copied.lost_pages == 0 && !input_.source->info().incomplete;
     auto finished = member.writer->finish(complete);
+    member.ended = static_cast<bool>(finished);
     // What stopped the copying says more than what stopped the end.
     if (!finished && !member.failure) member.failure = finished.take_error();
     report_.complete &= complete && !member.failure;
@@ -357,9 +359,8 @@ void CreateRun::report_incomplete() const {
   const bool no_space = out_of_space();
   if (no_space && !incomplete_line(options_).empty()) log_.common("{}", incomplete_line(options_));
   const std::string what = options_.flattened ? "the stream" : fmt::format("{}", report_.dumpfile);
-  const std::string marked = options_.flattened && report_.copied.pages < pages_done_
-                                 ? "is cut short"
-                                 : "is incomplete and marked so";
+  const bool cut = options_.flattened && !members_.front().ended;
+  const std::string marked = cut ? "is cut short" : "is incomplete and marked so";
   if (!no_space) {
     log_.error(fmt::format("{} {}; what was saved may still be analysed", what, marked));
     return;
@@ -380,11 +381,7 @@ int CreateRun::conclude(std::optional<Error> failure) {
     if (!saved) {
       const bool no_space = out_of_space();
       discard();
-      if (no_space) {
-        log_.error(
-            "there is not even room for the headers: nothing was saved; make room or name "
-            "another place");
-      }
+      if (no_space) log_.error(kNoRoomToBegin);
       return kExitFailed;
     }
   }

@@ -76,8 +76,9 @@ Result<File> create(const std::string& path, bool overwrite) {
   return file;
 }
 
-// One record after the other up to the end record. `failed` is what stopped it.
-Result<void> copy_records(StreamReader& stream, RecordHeader header, Rebuild& rebuild) {
+// One record after the other up to the end record. `unwritten`: it is the file that stopped it.
+Result<void> copy_records(StreamReader& stream, RecordHeader header, Rebuild& rebuild,
+                          bool& unwritten) {
   while (!header.is_end()) {
     for (std::uint64_t done = 0; done < header.size;) {
       auto bytes = stream.next(static_cast<std::size_t>(
@@ -86,14 +87,34 @@ Result<void> copy_records(StreamReader& stream, RecordHeader header, Rebuild& re
       if (bytes->empty()) {
         return error("standard input: ends at offset {:#x}, within a record", stream.position());
       }
-      if (auto put = rebuild.put(header.offset + done, *bytes); !put) return put;
+      if (auto put = rebuild.put(header.offset + done, *bytes); !put) {
+        unwritten = true;
+        return put;
+      }
       done += bytes->size();
     }
     auto next = take_record_header(stream);
     if (!next) return next.take_error();
     header = *next;
   }
-  return rebuild.finish();
+  auto finished = rebuild.finish();
+  unwritten = !finished;
+  return finished;
+}
+
+// Makes the best of what arrived; the last line says what to do.
+void keep_part(const File& file, bool unwritten, const Log& log) {
+  auto marked = flattened::mark_incomplete(file);
+  if (marked) {
+    if (auto synced = file.sync(); !synced) marked = synced.take_error();
+  }
+  if (!marked) log.error(marked.message());
+  const std::string_view what =
+      marked && *marked ? "is incomplete and marked so; what was saved may still be analysed"
+                        : "holds what arrived; it is too little to be opened";
+  log.error(fmt::format(
+      "{} {}{}", file.path(), what,
+      unwritten ? "; make room or name another place, and send the stream once more" : ""));
 }
 
 }  // namespace
@@ -111,20 +132,10 @@ Result<int> run_rearrange(const Options& options, const Log& log) {
   auto file = create(path, options.overwrite);
   if (!file) return file.take_error();
   Rebuild rebuild(*file);
-  if (auto copied = copy_records(stream, *first, rebuild); !copied) {
+  bool unwritten = false;
+  if (auto copied = copy_records(stream, *first, rebuild, unwritten); !copied) {
     log.error(copied.message());
-    auto marked = flattened::mark_incomplete(*file);
-    if (marked) {
-      if (auto synced = file->sync(); !synced) marked = synced.take_error();
-    }
-    if (!marked) {
-      log.error(marked.message());
-    }
-    log.error(
-        marked && *marked
-            ? fmt::format("{} is incomplete and marked so; what was saved may still be analysed",
-                          path)
-            : fmt::format("{} holds what arrived; it is too little to be opened", path));
+    keep_part(*file, unwritten, log);
     return kExitFailed;
   }
   if (auto closed = file->close(); !closed) return closed.take_error();

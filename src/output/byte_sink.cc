@@ -14,6 +14,11 @@ Error ByteSink::failed(int errno_value, std::string_view doing) {
   return system_error(errno_value, fmt::format("{}: {}", name(), doing));
 }
 
+Error ByteSink::no_beginning(Error why) const {
+  if (!out_of_space()) return why;
+  return error("{}; {}", why.message(), kNoRoomToBegin);
+}
+
 Error ByteSink::over_limit() {
   out_of_space_ = true;
   return error("{}: the limit of {} bytes (-L) is reached", name(), limit_);

@@ -12,8 +12,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace vmsift {
+
+// What to do then stands in it.
+inline constexpr std::string_view kNoRoomToBegin =
+    "there is not even room for the headers: nothing was saved; make room or name another place";
 
 class ByteSink {
  public:
@@ -67,6 +72,8 @@ class ByteSink {
   // Bytes that page data may still take so that what is due afterwards has room: `due` bytes in
   // `pieces` writes. Without a limit as much as can be.
   [[nodiscard]] virtual std::uint64_t room_for_data(std::uint64_t due, std::uint64_t pieces) const;
+  // What to fail with when the dump cannot even begin because of `why`.
+  [[nodiscard]] Error no_beginning(Error why) const;
   // What to fail with when that is not enough.
   Error over_limit();
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint32_t kIncomplete = 1;  // of e_flags, as makedumpfile has it
 constexpr std::size_t kPendingHeaders = 1024;
+constexpr std::uint64_t kPiecesDue = 8;  // writes behind the pages, one more than there are
 constexpr std::uint64_t kDataPerFlush = std::uint64_t{64} << 20;
 
 // Sizes and the places of what is written last.
@@ -237,7 +238,7 @@ std::uint64_t ElfWriter::headers_due() const {
 Result<void> ElfWriter::fill_to(std::uint64_t offset) {
   if (offset <= written_end_) return {};
   const std::uint64_t zeros = offset - written_end_;
-  if (zeros > sink_->room_for_data(headers_due(), 9)) return sink_->over_limit();
+  if (zeros > sink_->room_for_data(headers_due(), kPiecesDue)) return sink_->over_limit();
   if (auto written = sink_->write_zeros(written_end_, zeros); !written) return written;
   written_end_ = offset;
   return {};
@@ -248,7 +249,7 @@ Result<void> ElfWriter::write_data(std::uint64_t at, std::span<const std::byte> 
                                    std::span<const std::byte> frame) {
   if (data.empty()) return {};
   if (auto filled = fill_to(at); !filled) return filled;
-  const std::uint64_t room = sink_->room_for_data(headers_due(), 8);
+  const std::uint64_t room = sink_->room_for_data(headers_due(), kPiecesDue);
   const std::size_t stored = frame.empty() ? data.size() : frame.size();
   const std::size_t fits = room >= stored ? data.size() : frame.empty() ? room : 0;
   auto written = sink_->write_framed(at, data.first(fits),

@@ -47,7 +47,7 @@ Result<std::unique_ptr<KdumpWriter>> KdumpWriter::create(std::unique_ptr<ByteSin
   std::unique_ptr<KdumpWriter> writer(new KdumpWriter(std::move(sink), spec));
   if (auto written = writer->write_headers(spec.notes); !written) {
     writer->sink_->discard();
-    return written.take_error();
+    return writer->sink_->no_beginning(written.take_error());
   }
   return writer;
 }

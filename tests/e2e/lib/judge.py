@@ -118,13 +118,18 @@ def format_faults(dump: kdump.Kdump, core: source.Source) -> list[str]:
     return _header_faults(dump, core) + _bitmap_faults(dump, core) + _descriptor_faults(dump)
 
 
+def descriptor_faults(path: str, signature: bytes = kdump.SIGNATURE) -> list[str]:
+    """Descriptors of data that is not there. ValueError: the dump ends before its bitmaps do."""
+    dump = kdump.read(path, signature)
+    past = [d for d in dump.descriptors(may_be_cut=True) if d.offset and d.offset + d.size > dump.size]
+    return [f'{len(past)} descriptors point past the end of the file'] if past else []
+
+
 def incomplete_faults(path: str) -> list[str]:
     """A dump whose writer was stopped: it must say so, and may not point at data that is not there."""
     if not kdump.status(path) & kdump.STATUS_INCOMPLETE:
         return ['a half-written dump does not carry the incomplete flag']
     try:
-        dump = kdump.read(path)
+        return descriptor_faults(path)
     except ValueError:
         return []       # stopped before the bitmaps: readers refuse it, and it is flagged
-    past = [d for d in dump.descriptors(may_be_cut=True) if d.offset and d.offset + d.size > dump.size]
-    return [f'{len(past)} descriptors point past the end of the file'] if past else []

@@ -57,11 +57,19 @@ class Kdump:
     def kept_count(self) -> int:
         return bits.count(self.kept)
 
+    @property
+    def described(self) -> int:
+        """Page frames that have a descriptor: a member of a split set has those of its range."""
+        own = self.kept
+        if self.sub['split']:
+            own &= bits.from_range(self.sub['start_pfn_64'], self.sub['end_pfn_64'])
+        return bits.count(own)
+
     def descriptors(self, may_be_cut: bool = False) -> list[Descriptor]:
         with open(self.path, 'rb') as file:
             file.seek(self.descriptors_offset)
-            raw = file.read(self.kept_count * DESCRIPTOR.size)
-        if len(raw) != self.kept_count * DESCRIPTOR.size and not may_be_cut:
+            raw = file.read(self.described * DESCRIPTOR.size)
+        if len(raw) != self.described * DESCRIPTOR.size and not may_be_cut:
             raise ValueError(f'{self.path}: descriptors are cut off')
         raw = raw[:len(raw) // DESCRIPTOR.size * DESCRIPTOR.size]
         return [Descriptor(*d) for d in DESCRIPTOR.iter_unpack(raw)]
