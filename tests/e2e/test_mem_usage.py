@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import re
 import tempfile
@@ -62,6 +63,18 @@ class MemUsage(unittest.TestCase):
         one = usage(core.path, '--message-level', '0')[1]
         for options in (('--num-threads', '1'), ('--num-threads', '7'), ('--non-mmap',)):
             self.assertEqual(usage(core.path, '--message-level', '0', *options)[1], one)
+
+    def test_json_has_the_rows_of_the_table(self) -> None:
+        core = env.vmcore_of('6.1')
+        rows, _ = usage(core.path)
+        done = run.vmsift('--mem-usage', '--stats=json', core.path)
+        self.assertEqual(done.status, 0, done)
+        told = json.loads(done.out)
+        types = told['mem_usage']['types']
+        names = {'NON_PRI_CACHE': 'cache', 'PRI_CACHE': 'cache_private', 'KERN_DATA': 'kernel_data'}
+        for row, pages in rows.items():
+            self.assertEqual(types[names.get(row, row.lower())]['pages'], pages, row)
+        self.assertEqual(told['mem_usage']['pages'], sum(told['classes'].values()))
 
     def test_without_struct_pages_there_is_no_answer(self) -> None:
         core = env.vmcore_of('6.1')
