@@ -23,15 +23,18 @@ enum class PageClass : std::uint8_t {
   hugetlb,
   slab,
   page_table,
-  kernel,   // everything else that a struct page describes
-  unknown,  // memory whose struct page is missing or unreadable
+  kernel,          // everything else that a struct page describes
+  unknown,         // memory whose struct page is missing or unreadable
+  unused_vmemmap,  // struct pages that describe nothing but pages left out, where that was asked
+                   // for
 };
-constexpr std::size_t kPageClasses = 14;
+constexpr std::size_t kPageClasses = 15;
 
 // For tables and JSON; in the order of the enumeration.
 constexpr std::array<std::string_view, kPageClasses> kPageClassNames = {
-    "hole",          "absent", "hwpoison", "offline", "unaccepted", "free",   "cache",
-    "cache_private", "user",   "hugetlb",  "slab",    "page_table", "kernel", "unknown"};
+    "hole", "absent",     "hwpoison",      "offline", "unaccepted",
+    "free", "cache",      "cache_private", "user",    "hugetlb",
+    "slab", "page_table", "kernel",        "unknown", "unused_vmemmap"};
 
 constexpr std::string_view name_of(PageClass c) {
   return kPageClassNames[static_cast<std::size_t>(c)];

@@ -25,7 +25,8 @@ void add(const WindowResult& window, ClassifyTotals& totals) {
 }  // namespace
 
 Result<ClassifyTotals> classify_dump(const MemorySource& source, const KernelModel& model,
-                                     ClassSet dropped, unsigned threads, const WindowSink& sink) {
+                                     ClassSet dropped, unsigned threads, const WindowSink& sink,
+                                     const std::vector<PfnRange>* unused_vmemmap) {
   const Pfn max_pfn = source.info().max_pfn;
   ClassifyTotals totals;
   Pfn next = 0;
@@ -48,7 +49,8 @@ Result<ClassifyTotals> classify_dump(const MemorySource& source, const KernelMod
                     [&](std::size_t i, unsigned worker) {
                       Slot& slot = slots[i];
                       if (!scanners[worker]) {
-                        scanners[worker] = std::make_unique<WindowScanner>(model, source, dropped);
+                        scanners[worker] =
+                            std::make_unique<WindowScanner>(model, source, dropped, unused_vmemmap);
                       }
                       if (!slot.window) slot.window = std::make_unique<WindowResult>();
                       slot.error.reset();

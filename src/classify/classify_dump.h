@@ -15,9 +15,11 @@ struct ClassifyTotals {
   Anomalies anomalies;
 };
 
+// `unused_vmemmap`: see WindowScanner.
 using WindowSink = std::function<Result<void>(const WindowResult& window)>;
 
 Result<ClassifyTotals> classify_dump(const MemorySource& source, const KernelModel& model,
-                                     ClassSet dropped, unsigned threads, const WindowSink& sink);
+                                     ClassSet dropped, unsigned threads, const WindowSink& sink,
+                                     const std::vector<PfnRange>* unused_vmemmap = nullptr);
 
 }  // namespace vmsift

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/classify/window_scan.h"
 
+#include "src/classify/unused_vmemmap.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -23,6 +25,9 @@ Result<void> WindowScanner::scan(Pfn first, WindowResult& result) {
   }
   const Anomalies before = classifier_->anomalies();
   classify(result, exists, stored);
+  if (unused_vmemmap_ != nullptr) {
+    mark_unused_vmemmap(*unused_vmemmap_, result.pages, result.classes);
+  }
   result.anomalies = difference(classifier_->anomalies(), before);
   select(result);
   return {};

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <vector>
 
 namespace vmsift {
 
@@ -32,8 +33,13 @@ struct WindowResult {
 // One a thread.
 class WindowScanner {
  public:
-  WindowScanner(const KernelModel& model, const MemorySource& source, ClassSet dropped)
-      : source_(source), classifier_(make_classifier(model, source)), dropped_(dropped) {}
+  // `unused_vmemmap` are page frames of that class, sorted; it must outlive the scanner.
+  WindowScanner(const KernelModel& model, const MemorySource& source, ClassSet dropped,
+                const std::vector<PfnRange>* unused_vmemmap = nullptr)
+      : source_(source),
+        classifier_(make_classifier(model, source)),
+        dropped_(dropped),
+        unused_vmemmap_(unused_vmemmap) {}
 
   // `first` is a multiple of kWindowPages.
   Result<void> scan(Pfn first, WindowResult& result);
@@ -45,6 +51,7 @@ class WindowScanner {
   const MemorySource& source_;
   std::unique_ptr<Classifier> classifier_;
   ClassSet dropped_;
+  const std::vector<PfnRange>* unused_vmemmap_;
   std::array<std::byte, kWindowBytes> stored_;
 };
 

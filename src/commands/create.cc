@@ -2,6 +2,7 @@
 // vmsift VMCORE DUMPFILE: classify every page, then copy those that the dump level keeps. A split
 // dump has several files that get a range of pages each; all else is the same.
 #include "src/classify/classify_dump.h"
+#include "src/classify/unused_vmemmap.h"
 #include "src/cli/texts.h"
 #include "src/commands/commands.h"
 #include "src/commands/dump_output.h"
@@ -50,6 +51,7 @@ class CreateRun {
   [[nodiscard]] ClassSet dropped() const;
   Result<void> attempt();
   Result<void> create_outputs();
+  Result<void> find_unused_vmemmap();
   Result<void> classify();
   Result<void> share_out();
   Result<void> copy();
@@ -68,9 +70,10 @@ class CreateRun {
   StageClock clock_;
   Input input_;
   std::vector<Member> members_;
-  std::optional<SplitRanges> ranges_;  // of a split dump
-  std::vector<std::byte> live_kept_;   // of memory that changes while it is read
-  std::mutex progress_mutex_;          // members are copied side by side
+  std::optional<SplitRanges> ranges_;     // of a split dump
+  std::vector<PfnRange> unused_vmemmap_;  // with -e
+  std::vector<std::byte> live_kept_;      // of memory that changes while it is read
+  std::mutex progress_mutex_;             // members are copied side by side
   Progress* progress_ = nullptr;
   std::uint64_t pages_done_ = 0;
 };
@@ -126,12 +129,16 @@ void CreateRun::use_level(unsigned level) {
 
 // Members are put together as they are; what they lack was left out when they were written.
 ClassSet CreateRun::dropped() const {
-  return options_.command == Command::reassemble ? ClassSet() : dropped_classes(report_.dump_level);
+  if (options_.command == Command::reassemble) return {};
+  ClassSet classes = dropped_classes(report_.dump_level);
+  if (options_.exclude_unused_vm) classes.add(PageClass::unused_vmemmap);
+  return classes;
 }
 
 Result<void> CreateRun::attempt() {
   pages_done_ = 0;
   if (auto created = create_outputs(); !created) return created;
+  if (auto found = find_unused_vmemmap(); !found) return found;
   if (auto classified = classify(); !classified) return classified;
   clock_.finished("classify");
   if (auto copied = copy(); !copied) return copied;
@@ -166,6 +173,23 @@ Result<void> CreateRun::create_outputs() {
   return {};
 }
 
+// Which struct pages describe nothing that is kept is known when all windows were looked at, and
+// these pages may be in any of them.
+Result<void> CreateRun::find_unused_vmemmap() {
+  if (!options_.exclude_unused_vm) return {};
+  UnusedVmemmap unused(*input_.model, *input_.source);
+  auto looked = classify_dump(*input_.source, *input_.model, dropped(), report_.threads,
+                              [&](const WindowResult& window) -> Result<void> {
+                                unused.look(window);
+                                return {};
+                              });
+  if (!looked) return looked.take_error();
+  unused.finish();
+  if (unused.overflowed()) log_.warning("-e: memory is in too many pieces, some of it is kept");
+  unused_vmemmap_ = unused.pages();
+  return {};
+}
+
 Result<void> CreateRun::classify() {
   const DumpInfo& dump = input_.source->info();
   if (dump.live) live_kept_.assign(static_cast<std::size_t>(ceil_div<Pfn>(dump.max_pfn, 8)), {});
@@ -187,7 +211,8 @@ Result<void> CreateRun::classify() {
           }
         }
         return {};
-      });
+      },
+      &unused_vmemmap_);
   if (!totals) return totals.take_error();
   report_.classified = *totals;
   report_.memory = memory_use();  // until there are buffers to count
@@ -228,7 +253,8 @@ NextWindow CreateRun::windows(Member& member) {
       return KeptWindow{first, member.kept, {}};
     };
   } else {
-    member.scanner = std::make_unique<WindowScanner>(*input_.model, *input_.source, dropped());
+    member.scanner =
+        std::make_unique<WindowScanner>(*input_.model, *input_.source, dropped(), &unused_vmemmap_);
     member.scanned = std::make_unique<WindowResult>();
     kept = [&member](Pfn first) -> Result<KeptWindow> {
       if (auto done = member.scanner->scan(first, *member.scanned); !done) return done.take_error();

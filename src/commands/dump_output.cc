@@ -73,6 +73,9 @@ Result<std::unique_ptr<DumpWriter>> make_kdump_writer(const Options& options, co
     return header.take_error();
   }
   header->status = options.codec->header_flag;
+  if (options.exclude_unused_vm || input.source->info().excluded_vmemmap) {
+    header->status |= kdump::kExcludedVmemmap;
+  }
   header->is_private = is_private(*options.codec);
   KdumpSpec spec;
   spec.header = std::move(*header);

@@ -75,6 +75,7 @@ void KdumpSource::describe() {
   info_.crash_time = h.crash_time;
   info_.utsname = h.utsname;
   info_.dump_level = h.dump_level & 31U;
+  info_.excluded_vmemmap = (h.status & kdump::kExcludedVmemmap) != 0;
 }
 
 void KdumpSource::find_codec() {

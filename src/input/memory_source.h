@@ -85,11 +85,12 @@ struct DumpInfo {
   std::vector<MemoryRange> memory;  // sorted and disjoint; empty: only presence() tells
   std::uint32_t elf_flags = 0;      // e_flags of an ELF core, without the mark of incomplete ones
   std::uint8_t elf_os_abi = 0;
-  bool live = false;             // /proc/kcore: memory goes on changing while it is read
-  unsigned dump_level = 0;       // pages of these classes are gone already
-  bool stores_encoded = false;   // fetch_stored() may be used
-  std::uint32_t codec_flag = 0;  // page flag of the codec that the whole dump was written with
-  bool incomplete = false;       // the input says, or shows, that memory is missing
+  bool live = false;              // /proc/kcore: memory goes on changing while it is read
+  unsigned dump_level = 0;        // pages of these classes are gone already
+  bool stores_encoded = false;    // fetch_stored() may be used
+  std::uint32_t codec_flag = 0;   // page flag of the codec that the whole dump was written with
+  bool excluded_vmemmap = false;  // struct pages of no use were left out (-e)
+  bool incomplete = false;        // the input says, or shows, that memory is missing
   std::vector<std::string> warnings;
 };
 

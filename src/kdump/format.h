@@ -35,10 +35,11 @@ inline constexpr std::string_view kSignature = "KDUMP   ";
 // that those readers refuse the file and do not take compressed bytes for memory.
 inline constexpr std::string_view kPrivateSignature = "VMSIFT  ";
 inline constexpr std::uint32_t kVersion = 6;
-inline constexpr std::uint32_t kIncomplete = 8;       // status: memory is missing
-inline constexpr Pfn kMaxPfn = Pfn{1} << 40;          // 52-bit addresses, pages of 4 KiB
-inline constexpr std::size_t kMainHeaderBytes = 464;  // Abi::bits64, no other is larger
-inline constexpr std::size_t kSubHeaderBytes = 104;   // Abi::bits64, no other is larger
+inline constexpr std::uint32_t kIncomplete = 8;        // status: memory is missing
+inline constexpr std::uint32_t kExcludedVmemmap = 16;  // status: as of -e, which crash has to know
+inline constexpr Pfn kMaxPfn = Pfn{1} << 40;           // 52-bit addresses, pages of 4 KiB
+inline constexpr std::size_t kMainHeaderBytes = 464;   // Abi::bits64, no other is larger
+inline constexpr std::size_t kSubHeaderBytes = 104;    // Abi::bits64, no other is larger
 inline constexpr std::size_t kStatusBytes = 4;
 inline constexpr std::size_t kDescriptorBytes = 24;
 inline constexpr std::size_t kUtsFields = 6;  // sysname nodename release version machine domain

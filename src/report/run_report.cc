@@ -34,8 +34,9 @@ std::string report_table(const RunReport& report) {
   const std::uint64_t hwpoison = excluded({PageClass::hwpoison});
   const std::uint64_t offline = excluded({PageClass::offline});
   const std::uint64_t absent = count(counts, PageClass::absent);
+  const std::uint64_t vmemmap = count(counts, PageClass::unused_vmemmap);
   const std::uint64_t all =
-      zero + cache + cache_private + user + free + hwpoison + offline + absent;
+      zero + cache + cache_private + user + free + hwpoison + offline + absent + vmemmap;
   const std::uint64_t hole = count(counts, PageClass::hole);
   const std::uint64_t original = total_pages(counts) - hole;
   const std::uint64_t remaining = original - all;
@@ -53,6 +54,7 @@ std::string report_table(const RunReport& report) {
   row("    Free pages              ", free);
   row("    Hwpoison pages          ", hwpoison);
   row("    Offline pages           ", offline);
+  if (vmemmap != 0) row("    Unused vmemmap pages    ", vmemmap);
   if (absent != 0) row("    Not in the input        ", absent);
   row("  Remaining pages  ", remaining);
   text += fmt::format("  (The number of pages is reduced to {}%.)\n",
@@ -115,7 +117,7 @@ std::string report_json(const RunReport& report, const MemorySource& source,
     const auto page_class = static_cast<PageClass>(c);
     const std::uint64_t pages = report.classified.counts[c];
     const bool kept = !dropped.contains(page_class) && page_class != PageClass::hole &&
-                      page_class != PageClass::absent;
+                      page_class != PageClass::absent && page_class != PageClass::unused_vmemmap;
     json.begin_object(name_of(page_class))
         .field("pages", pages)
         .field("bytes", pages * page_size)

@@ -27,7 +27,7 @@ RunReport sample(unsigned level) {
     const auto page_class = static_cast<PageClass>(c);
     report.classified.counts[c] = 1000 + c;
     if (page_class != PageClass::hole && page_class != PageClass::absent &&
-        !dropped_classes(level).contains(page_class)) {
+        page_class != PageClass::unused_vmemmap && !dropped_classes(level).contains(page_class)) {
       kept += 1000 + c;
     }
   }
@@ -101,10 +101,11 @@ TEST(ReportTable, SumsAreConsistentAtEveryLevel) {
     EXPECT_EQ(row("Excluded pages"),
               row("Pages filled with zero") + row("Non-private cache pages") +
                   row("Private cache pages") + row("User process data pages") + row("Free pages") +
-                  row("Hwpoison pages") + row("Offline pages") + row("Not in the input"));
+                  row("Hwpoison pages") + row("Offline pages") + row("Unused vmemmap pages") +
+                  row("Not in the input"));
     EXPECT_EQ(row("Original pages"), row("Excluded pages") + row("Remaining pages"));
     EXPECT_EQ(row("Total pages"), row("Original pages") + row("Memory Hole"));
-    EXPECT_EQ(row("Total pages"), 14 * 1000U + 13 * 14 / 2);
+    EXPECT_EQ(row("Total pages"), 15 * 1000U + 14 * 15 / 2);
     EXPECT_EQ(row("Remaining pages") + row("Pages filled with zero"), report.classified.kept_pages);
     EXPECT_EQ(row("Pages filled with zero"), (level & 1U) != 0 ? 77U : 0U);
     EXPECT_EQ(row("Non-private cache pages"),
