@@ -33,8 +33,12 @@ std::optional<std::pair<VirtAddr, Translation>> AddressSpace::first_mapped(VirtA
 }
 
 const AddressSpace::CachedPage* AddressSpace::page(Pfn pfn) {
-  CachedPage& slot = cache_[pfn % kCachedPages];
-  if (slot.valid && slot.pfn == pfn) return &slot;
+  for (const CachedPage& known : cache_) {
+    if (known.valid && known.pfn == pfn) return &known;
+  }
+  // Not by page frame: the tables of one walk must not drive each other out.
+  CachedPage& slot = cache_[next_];
+  next_ = (next_ + 1) % kCachedPages;
   slot.valid = false;
   slot.bytes.resize(page_size_);
   do {

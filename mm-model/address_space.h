@@ -56,6 +56,7 @@ class AddressSpace {
   std::size_t page_size_;
   std::unique_ptr<PageReader> reader_;
   std::array<CachedPage, kCachedPages> cache_;
+  std::size_t next_ = 0;  // the one to be replaced
 };
 
 }  // namespace vmsift

@@ -145,18 +145,14 @@ Result<std::uint64_t> SegmentBuilder::store(Pfn pfn) {
   if (auto advanced = advance_to(pfn); !advanced) return advanced.take_error();
   pass(pfn);
   const bool open = open_.begin < open_.stored_end;
-  const bool split = gap_ >= plan_.least_gap || zeros_ >= plan_.least_zeros;
-  const Pfn from = open ? open_.stored_end : run_.begin;  // of what is not stored yet
   const bool full = open && pfn - open_.begin >= plan_.most_pages;
-  if (split || full) {
-    if (open) {
-      if (auto closed = close(split ? pfn : from); !closed) return closed.take_error();
-    } else if (auto given = emit({run_.begin, run_.begin, pfn, end_}); !given) {
-      return given.take_error();
-    }
+  const bool split = full || gap_ >= plan_.least_gap || zeros_ >= plan_.least_zeros;
+  if (split) {
+    auto given = open ? close(pfn) : emit({run_.begin, run_.begin, pfn, end_});
+    if (!given) return given.take_error();
   }
-  const Pfn begin = split ? pfn : from;
-  if (split || full || !open) open_ = {begin, begin, begin, end_};
+  const Pfn begin = split ? pfn : open ? open_.stored_end : run_.begin;
+  if (split || !open) open_ = {begin, begin, begin, end_};
   end_ += (pfn - begin) * page_size_;  // zeros
   const std::uint64_t at = end_;
   end_ += page_size_;

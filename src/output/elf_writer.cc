@@ -80,11 +80,12 @@ Result<void> ElfWriter::put_window(Pfn first, std::span<const std::byte> exists,
 Result<void> ElfWriter::begin_pages() {
   counts_.finish();
   const SegmentPlan plan = SegmentPlan::choose(counts_, page_size_);
-  const Layout& layout = layout_of(spec_);
   // Each segment once more at most for each other mapping of its pages.
   std::uint64_t mapped_pages = 0;
   for (const VirtualRange& r : spec_.other_maps) mapped_pages += r.size / page_size_ + 2;
   most_headers_ = 2 + plan.most_segments + std::min(mapped_pages, 2 * plan.most_segments);
+  choose_class();
+  const Layout& layout = layout_of(spec_);
 
   const std::uint64_t headers_end = layout.file_header + most_headers_ * layout.program_header;
   std::uint64_t notes = align_up<std::uint64_t>(headers_end, 8);
@@ -103,6 +104,16 @@ Result<void> ElfWriter::begin_pages() {
   pending_.push_back({PT_NOTE, notes, 0, 0, spec_.notes.size(), spec_.notes.size()});
   if (auto flushed = flush_headers(); !flushed) return flushed;
   return sink_->write_at(notes, spec_.notes);
+}
+
+// Memory of 4 GiB and more (highmem, LPAE) does not go into an ELF32; the kernel and kexec write
+// ELF64 cores of such machines too.
+void ElfWriter::choose_class() {
+  const std::uint64_t memory_end = source_.info().max_pfn * page_size_;
+  const std::uint64_t file_end = kLayout64.file_header + most_headers_ * kLayout64.program_header +
+                                 spec_.notes.size() + 2 * kHeaderAlignment +
+                                 counts_.memory_pages() * page_size_;
+  if (std::max(memory_end, file_end) >> 32 != 0) spec_.is_64bit = true;
 }
 
 Result<void> ElfWriter::write_file_header() {
@@ -222,14 +233,21 @@ std::uint64_t ElfWriter::headers_due() const {
   return (pending_.size() + 4) * layout.program_header + layout.section_header + layout.file_header;
 }
 
+// What stands between the data and this offset are zeros.
+Result<void> ElfWriter::fill_to(std::uint64_t offset) {
+  if (offset <= written_end_) return {};
+  const std::uint64_t zeros = offset - written_end_;
+  if (zeros > sink_->room_for_data(headers_due(), 9)) return sink_->over_limit();
+  if (auto written = sink_->write_zeros(written_end_, zeros); !written) return written;
+  written_end_ = offset;
+  return {};
+}
+
 // A failed write still may have brought some whole pages into the file.
 Result<void> ElfWriter::write_data(std::uint64_t at, std::span<const std::byte> data,
                                    std::span<const std::byte> frame) {
   if (data.empty()) return {};
-  if (at > written_end_) {
-    if (auto zeros = sink_->write_zeros(written_end_, at - written_end_); !zeros) return zeros;
-  }
-  written_end_ = at;
+  if (auto filled = fill_to(at); !filled) return filled;
   const std::uint64_t room = sink_->room_for_data(headers_due(), 8);
   const std::size_t stored = frame.empty() ? data.size() : frame.size();
   const std::size_t fits = room >= stored ? data.size() : frame.empty() ? room : 0;
@@ -241,7 +259,21 @@ Result<void> ElfWriter::write_data(std::uint64_t at, std::span<const std::byte> 
   return {};
 }
 
-Result<void> ElfWriter::put_pages(const StoredPages& p) {
+Result<void> ElfWriter::put_pages(const StoredPages& pages) {
+  auto placed = place(pages);
+  if (placed) {
+    put_ += pages.sizes.size();
+    const bool due =
+        pending_.size() >= kPendingHeaders || written_end_ - flushed_at_ >= kDataPerFlush;
+    // They may tell of zeros that no data followed yet.
+    if (due) placed = fill_to(segments_->end_offset());
+    if (due && placed) placed = flush_headers();
+  }
+  if (!placed) failed_ = true;
+  return placed;
+}
+
+Result<void> ElfWriter::place(const StoredPages& p) {
   std::size_t begin = 0;       // in p.data, of what is not written yet
   std::size_t end = 0;         // and of the page that is looked at
   std::uint64_t begin_at = 0;  // where it goes
@@ -250,7 +282,6 @@ Result<void> ElfWriter::put_pages(const StoredPages& p) {
     auto done = write_data(begin_at, p.data.subspan(begin, end - begin),
                            whole ? p.frame : std::span<const std::byte>());
     begin = end;
-    if (!done) failed_ = true;
     return done;
   };
   for (std::size_t i = 0; i < p.sizes.size(); ++i) {
@@ -271,10 +302,7 @@ Result<void> ElfWriter::put_pages(const StoredPages& p) {
       end += page_size_;
     }
   }
-  if (auto done = write(); !done) return done;
-  const bool due =
-      pending_.size() >= kPendingHeaders || written_end_ - flushed_at_ >= kDataPerFlush;
-  return due ? flush_headers() : Result<void>();
+  return write();
 }
 
 // Where there is a single PT_LOAD, crash reads what is beyond p_filesz from behind the file.
@@ -293,23 +321,31 @@ void ElfWriter::split_single_load() {
 }
 
 Result<void> ElfWriter::finish(bool complete) {
+  // What was not put is not known to be left out.
+  failed_ |= put_ < counts_.kept_pages();
+  std::optional<Error> failure;
+  if (!failed_) {
+    if (auto filled = fill_to(segments_->end_offset()); !filled) {
+      failure = filled.take_error();
+      failed_ = true;
+    }
+  }
   auto ended = failed_ ? segments_->finish_short() : segments_->finish();
   if (!ended) return ended;
   if (failed_) {
     for (ProgramHeader& h : pending_) trim(h);
     std::erase_if(pending_,
                   [](const ProgramHeader& h) { return h.type == PT_LOAD && h.memsz == 0; });
-  } else if (segments_->end_offset() > written_end_) {  // zeros at the end
-    const std::uint64_t zeros = segments_->end_offset() - written_end_;
-    if (auto written = sink_->write_zeros(written_end_, zeros); !written) return written;
   }
   split_single_load();
   if (auto flushed = flush_headers(); !flushed) return flushed;
   if (auto synced = sink_->sync(); !synced) return synced;
-  spec_.flags = complete ? spec_.flags & ~kIncomplete : spec_.flags | kIncomplete;
+  spec_.flags = complete && !failed_ ? spec_.flags & ~kIncomplete : spec_.flags | kIncomplete;
   if (auto written = write_counts(true); !written) return written;
   if (auto synced = sink_->sync(); !synced) return synced;
-  return sink_->finish();
+  if (auto finished = sink_->finish(); !finished) return finished;
+  if (failure) return std::move(*failure);
+  return {};
 }
 
 }  // namespace vmsift

@@ -23,7 +23,7 @@
 namespace vmsift {
 
 struct ElfSpec {
-  bool is_64bit = true;
+  bool is_64bit = true;  // ELF64 at any rate where ELF32 is too small
   ByteOrder order = ByteOrder::little;
   std::uint16_t machine = 0;  // e_machine
   std::uint8_t os_abi = 0;
@@ -59,6 +59,7 @@ class ElfWriter final : public DumpWriter {
     std::uint64_t memsz = 0;
   };
 
+  void choose_class();
   Result<void> write_file_header();
   Result<void> add(const Segment& segment);
   Result<void> add_load(const ProgramHeader& header);
@@ -66,6 +67,8 @@ class ElfWriter final : public DumpWriter {
   void split_single_load();
   Result<void> flush_headers();
   Result<void> write_counts(bool last);
+  Result<void> place(const StoredPages& pages);
+  Result<void> fill_to(std::uint64_t offset);
   Result<void> write_data(std::uint64_t at, std::span<const std::byte> data,
                           std::span<const std::byte> frame);
   [[nodiscard]] std::uint64_t headers_due() const;
@@ -82,6 +85,7 @@ class ElfWriter final : public DumpWriter {
   std::uint64_t flushed_ = 0;           // that are
   std::uint64_t written_end_ = 0;       // of page data
   std::uint64_t flushed_at_ = 0;        // written_end_ when headers were flushed last
+  std::uint64_t put_ = 0;               // pages
   bool failed_ = false;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What all codecs share: fill pages, page samples, and the look for noise.
+// What codecs share: page samples, and the look for noise.
 #include "compress/batch.h"
 #include "codec_fixture.h"
 #include "compress/incompressible.h"
@@ -38,28 +38,6 @@ TEST(PageSample, CountsZerosAllOverThePage) {
     std::ranges::fill(std::span(page).last(page_size / 2), std::byte{1});
     EXPECT_EQ(count_sampled_zeros(page.data(), page_size), sample_size(page_size) / 2);
   }
-}
-
-TEST(FillPage, IsOneByteRepeated) {
-  for (const auto& [name, page] : patterns(4096)) {
-    const bool expected = name == "zero" || name == "poison" || name == "ones";
-    EXPECT_EQ(is_fill_page(page.data(), page.size()), expected) << name;
-  }
-}
-
-TEST(FillCache, KeepsWhatFitsAndNothingElse) {
-  FillCache cache;
-  EXPECT_TRUE(cache.find(std::byte{1}).empty());
-  const Bytes large(4000, std::byte{1});
-  const Bytes small(96, std::byte{2});
-  cache.remember(std::byte{1}, large);
-  cache.remember(std::byte{2}, large);
-  cache.remember(std::byte{3}, small);
-  cache.remember(std::byte{4}, Bytes(1));
-  EXPECT_TRUE(std::ranges::equal(cache.find(std::byte{1}), large));
-  EXPECT_TRUE(cache.find(std::byte{2}).empty());
-  EXPECT_TRUE(std::ranges::equal(cache.find(std::byte{3}), small));
-  EXPECT_TRUE(cache.find(std::byte{4}).empty());
 }
 
 }  // namespace

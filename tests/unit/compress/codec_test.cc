@@ -160,7 +160,7 @@ TEST_P(CodecTest, BytesDoNotDependOnWhereThePageLies) {
   }
 }
 
-// More fill values than the cache takes; each twice, so that the second comes from it or does not.
+// Pages that one byte fills, each twice: an encoder carries nothing over.
 TEST_P(CodecTest, FillPagesAreWhatTheCodecMakesOfThem) {
   for (const std::size_t page_size : {std::size_t{4096}, std::size_t{65536}}) {
     const auto encoder = codec().encoder(page_size);

@@ -34,5 +34,17 @@ TEST(ZeroPage, SmallestAndLargest) {
   }
 }
 
+TEST(FillByte, IsTheByteThatIsRepeated) {
+  for (unsigned fill = 0; fill < 256; ++fill) {
+    std::vector<std::byte> page(4096, static_cast<std::byte>(fill));
+    EXPECT_EQ(fill_byte(page.data(), page.size()), static_cast<int>(fill));
+    for (const std::size_t at : {0U, 1U, 7U, 8U, 2048U, 4088U, 4095U}) {
+      page[at] ^= std::byte{1};
+      EXPECT_EQ(fill_byte(page.data(), page.size()), kNoFill) << fill << " at " << at;
+      page[at] ^= std::byte{1};
+    }
+  }
+}
+
 }  // namespace
 }  // namespace vmsift
