@@ -43,7 +43,7 @@ constexpr std::array<OptionRow, kOptCount> kRows = {{
     {Opt::size_limit, 'L', nullptr, required_argument, kCreateMode, nullptr},
     {Opt::split, 0, "split", no_argument, kCreateMode, nullptr},
     {Opt::splitblock_size, 0, "splitblock-size", required_argument, kCreateMode, nullptr},
-    {Opt::stats, 0, "stats", required_argument, kCreateMode | kLevelsMode, nullptr},
+    {Opt::stats, 0, "stats", required_argument, kCreateMode | kLevelsMode | kMemUsageMode, nullptr},
     {Opt::stream, 0, "stream", required_argument, kCreateMode, nullptr},
     {Opt::vmcoreinfo, 'i', "vmcoreinfo", required_argument, kReadingModes, nullptr},
     {Opt::vmlinux, 'x', nullptr, required_argument, kReadingModes | kVmcoreinfoMode, nullptr},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import re
 import tempfile
@@ -63,12 +64,28 @@ class MemUsage(unittest.TestCase):
         for options in (('--num-threads', '1'), ('--num-threads', '7'), ('--non-mmap',)):
             self.assertEqual(usage(core.path, '--message-level', '0', *options)[1], one)
 
+    def test_json_has_the_rows_of_the_table(self) -> None:
+        core = env.vmcore_of('6.1')
+        rows, _ = usage(core.path)
+        done = run.vmsift('--mem-usage', '--stats=json', core.path)
+        self.assertEqual(done.status, 0, done)
+        told = json.loads(done.out)
+        types = told['mem_usage']['types']
+        names = {'NON_PRI_CACHE': 'cache', 'PRI_CACHE': 'cache_private', 'KERN_DATA': 'kernel_data'}
+        for row, pages in rows.items():
+            self.assertEqual(types[names.get(row, row.lower())]['pages'], pages, row)
+        self.assertEqual(told['mem_usage']['pages'], sum(told['classes'].values()))
+
     def test_without_struct_pages_there_is_no_answer(self) -> None:
         core = env.vmcore_of('6.1')
-        info = os.path.join(tempfile.mkdtemp(dir=env.scratch()), 'info')
-        with open(info, 'wb') as file:
-            file.write(core.source.vmcoreinfo().replace(b'SYMBOL(mem_section)', b'SYMBOL(mem_sectiox)'))
-        done = run.vmsift('--mem-usage', '-i', info, core.path)
+        # In the note of the dump itself: what is missing in a text that is given is taken from there.
+        spoiled = os.path.join(tempfile.mkdtemp(dir=env.scratch()), 'dump')
+        self.assertEqual(run.vmsift('-l', '-d', '31', core.path, spoiled).status, 0)
+        with open(spoiled, 'r+b') as file:
+            start = file.read(1 << 16)
+            file.seek(start.index(b'SYMBOL(mem_section)'))
+            file.write(b'SYMBOL(mem_sectiox)')
+        done = run.vmsift('--mem-usage', spoiled)
         self.assertEqual((done.status, done.out, len(done.error_lines)), (1, '', 1), done)
         self.assertIn('mem_section', done.err)
 
