@@ -31,6 +31,7 @@ struct Member {
   std::uint64_t pages = 0;  // kept ones among them
   bool begun = false;       // from then on a failure leaves an incomplete dump
   bool ended = false;       // with all that belongs behind the pages
+  bool complete = false;
   CopyResult copied;
   std::optional<Error> failure;
   // State of the windows to copy.
@@ -107,7 +108,8 @@ Result<void> CreateRun::open() {
   input_ = std::move(*input);
   if (!input_.mismatch.empty()) return {};
   if (options_.vtop) log_.report(explain_address(input_, *options_.vtop));
-  report_.dumpfile = options_.flattened ? "STDOUT" : options_.dumpfile();
+  report_.dumpfile =
+      options_.flattened ? "STDOUT" : fmt::format("{}", fmt::join(options_.outputs, ", "));
   report_.codec = options_.codec->name;
   report_.threads = thread_count(options_.threads);
   if (is_private(*options_.codec)) {
@@ -317,7 +319,8 @@ void CreateRun::finish() {
     member.ended = static_cast<bool>(finished);
     // What stopped the copying says more than what stopped the end.
     if (!finished && !member.failure) member.failure = finished.take_error();
-    report_.complete &= complete && !member.failure;
+    member.complete = complete && !member.failure;
+    report_.complete &= member.complete;
     report_.dump_bytes += member.writer->sink().output_bytes();
   }
 }
@@ -358,7 +361,11 @@ void CreateRun::report_incomplete() const {
   }
   const bool no_space = out_of_space();
   if (no_space && !incomplete_line(options_).empty()) log_.common("{}", incomplete_line(options_));
-  const std::string what = options_.flattened ? "the stream" : fmt::format("{}", report_.dumpfile);
+  std::string what = options_.flattened ? "the stream" : "";
+  for (const Member& member : members_) {
+    if (options_.flattened || member.complete) continue;
+    what += fmt::format("{}{}", what.empty() ? "" : ", ", member.writer->sink().name());
+  }
   const bool cut = options_.flattened && !members_.front().ended;
   const std::string marked = cut ? "is cut short" : "is incomplete and marked so";
   if (!no_space) {
