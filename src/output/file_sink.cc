@@ -44,7 +44,7 @@ ByteSink::Written FileSink::write_some(std::uint64_t offset, std::span<const std
     }
     written.bytes += static_cast<std::size_t>(n);
   }
-  end_ = std::max(end_, offset + written.bytes);
+  if (written.bytes != 0) end_ = std::max(end_, offset + written.bytes);
   if (!written.failure && allowed < bytes.size()) written.failure = over_limit();
   return written;
 }
@@ -92,7 +92,7 @@ ByteSink::Written NullSink::write_some(std::uint64_t offset, std::span<const std
   Written written;
   const std::uint64_t room = limit() - std::min(limit(), offset);
   written.bytes = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), room));
-  end_ = std::max(end_, offset + written.bytes);
+  if (written.bytes != 0) end_ = std::max(end_, offset + written.bytes);
   if (written.bytes < bytes.size()) written.failure = over_limit();
   return written;
 }

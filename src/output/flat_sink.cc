@@ -68,11 +68,18 @@ Result<void> FlatSink::emit(std::span<const std::byte> head, std::span<const std
 }
 
 Result<void> FlatSink::start() {
+  if (torn_) return error("{}: the stream was cut short within a record", name());
   if (started_) return {};
-  started_ = true;
   std::array<std::byte, flattened::kHeaderBytes> header;
   flattened::encode_flat_header(header);
-  return emit(header, {});
+  return piece(emit(header, {}), 0);
+}
+
+// Bytes behind a part of a record would be taken for the rest of it.
+Result<void> FlatSink::piece(Result<void> sent, std::uint64_t before) {
+  started_ |= sent.ok();
+  torn_ |= !sent && sent_ != before;
+  return sent;
 }
 
 ByteSink::Written FlatSink::write_framed(std::uint64_t offset, std::span<const std::byte> bytes,
@@ -81,8 +88,10 @@ ByteSink::Written FlatSink::write_framed(std::uint64_t offset, std::span<const s
   if (auto begun = start(); !begun) return {0, begun.take_error()};
   const auto head = flattened::encode_record_header(offset, bytes.size());
   const bool framed = encoder_ && !frame.empty();
+  const std::uint64_t before = sent_;
   auto sent = emit(head, framed ? std::span<const std::byte>() : bytes);
   if (sent && framed) sent = send(frame, {});
+  sent = piece(std::move(sent), before);
   if (!sent) return {0, sent.take_error()};
   return {bytes.size(), std::nullopt};
 }
@@ -90,14 +99,16 @@ ByteSink::Written FlatSink::write_framed(std::uint64_t offset, std::span<const s
 Result<void> FlatSink::write_zeros(std::uint64_t offset, std::uint64_t bytes) {
   if (bytes == 0) return {};
   if (auto begun = start(); !begun) return begun;
-  const auto head = flattened::encode_record_header(offset, bytes);
-  if (auto sent = emit(head, {}); !sent) return sent;
-  while (bytes != 0) {
+  const std::uint64_t room = limit() - std::min(limit(), sent_ + flattened::kRecordHeaderBytes);
+  if (!encoder_ && bytes > room) return over_limit();
+  const std::uint64_t before = sent_;
+  auto sent = emit(flattened::encode_record_header(offset, bytes), {});
+  while (sent && bytes != 0) {
     const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, kZeros.size()));
-    if (auto sent = emit(std::span(kZeros).first(n), {}); !sent) return sent;
+    sent = emit(std::span(kZeros).first(n), {});
     bytes -= n;
   }
-  return {};
+  return piece(std::move(sent), before);
 }
 
 std::uint64_t FlatSink::room_for_data(std::uint64_t due, std::uint64_t pieces) const {
@@ -110,7 +121,8 @@ std::uint64_t FlatSink::room_for_data(std::uint64_t due, std::uint64_t pieces) c
 
 Result<void> FlatSink::finish() {
   if (auto begun = start(); !begun) return begun;
-  if (auto sent = emit(flattened::encode_end_record(), {}); !sent) return sent;
+  const std::uint64_t before = sent_;
+  if (auto sent = piece(emit(flattened::encode_end_record(), {}), before); !sent) return sent;
   struct stat st;
   if (::fstat(out_.fd(), &st) == 0 && S_ISREG(st.st_mode)) {
     if (auto synced = out_.sync(); !synced) return synced;

@@ -41,6 +41,8 @@ class FlatSink final : public ByteSink {
       : ByteSink(limit), out_(std::move(out)), format_(frames) {}
 
   Result<void> start();
+  // The end of a piece of the stream that began at `before`, and how that went.
+  Result<void> piece(Result<void> sent, std::uint64_t before);
   // The bytes of all parts, one behind another.
   Result<void> emit(std::span<const std::byte> head, std::span<const std::byte> body);
   Result<void> send(std::span<const std::byte> first, std::span<const std::byte> second);
@@ -51,6 +53,7 @@ class FlatSink final : public ByteSink {
   std::vector<std::byte> plain_;  // of the frame that is made
   std::vector<std::byte> frame_;
   bool started_ = false;
+  bool torn_ = false;  // ends within a piece
   std::uint64_t sent_ = 0;
 };
 
