@@ -33,6 +33,23 @@ Result<File> File::open(const std::string& path, int flags, mode_t mode) {
   return File(fd, path);
 }
 
+Result<File> File::create_dump(const std::string& path, bool overwrite) {
+  constexpr mode_t kOwnerOnly = S_IRUSR | S_IWUSR;
+  auto file = open(path, O_RDWR | O_CREAT | (overwrite ? O_TRUNC : O_EXCL), kOwnerOnly);
+  if (!file) {
+    const bool exists = !overwrite && ::access(path.c_str(), F_OK) == 0;
+    return error("cannot create the dump file {}{}", file.message(),
+                 exists ? " (-f overwrites it)" : "");
+  }
+  struct stat st;
+  if (::fstat(file->fd(), &st) != 0 || !S_ISREG(st.st_mode)) {
+    return error("{}: not a regular file", path);
+  }
+  // A file that is overwritten keeps its mode otherwise.
+  if (::fchmod(file->fd(), kOwnerOnly) != 0) return system_error(errno, path);
+  return file;
+}
+
 Result<std::uint64_t> File::size() const {
   struct stat st;
   if (::fstat(fd_, &st) != 0) return system_error(errno, path_);

@@ -26,6 +26,10 @@ class File {
   // `flags` as of open(2); O_CLOEXEC is added.
   static Result<File> open(const std::string& path, int flags, mode_t mode = 0);
 
+  // A regular file for the memory of another machine, which is nobody else's to read: mode 0600. An
+  // existing one is emptied, and only with `overwrite`.
+  static Result<File> create_dump(const std::string& path, bool overwrite);
+
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] bool is_open() const { return fd_ >= 0; }
   [[nodiscard]] const std::string& path() const { return path_; }

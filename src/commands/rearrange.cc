@@ -59,23 +59,6 @@ Result<RecordHeader> take_record_header(StreamReader& stream) {
   return header;
 }
 
-Result<File> create(const std::string& path, bool overwrite) {
-  const int flags = O_RDWR | O_CREAT | (overwrite ? O_TRUNC : O_EXCL);
-  auto file = File::open(path, flags, S_IRUSR | S_IWUSR);
-  if (!file) {
-    const bool exists = !overwrite && ::access(path.c_str(), F_OK) == 0;
-    return error("cannot create the dump file {}{}", file.message(),
-                 exists ? " (-f overwrites it)" : "");
-  }
-  struct stat st;
-  if (::fstat(file->fd(), &st) != 0 || !S_ISREG(st.st_mode)) {
-    return error("{}: not a regular file", path);
-  }
-  // A file that is overwritten keeps its mode otherwise, and memory is nobody else's to read.
-  if (::fchmod(file->fd(), S_IRUSR | S_IWUSR) != 0) return system_error(errno, path);
-  return file;
-}
-
 // One record after the other up to the end record. `unwritten`: it is the file that stopped it.
 Result<void> copy_records(StreamReader& stream, RecordHeader header, Rebuild& rebuild,
                           bool& unwritten) {
@@ -129,7 +112,7 @@ Result<int> run_rearrange(const Options& options, const Log& log) {
   // The first record is waited for, so that a stream of nothing leaves no file.
   auto first = take_record_header(stream);
   if (!first) return first.take_error();
-  auto file = create(path, options.overwrite);
+  auto file = File::create_dump(path, options.overwrite);
   if (!file) return file.take_error();
   Rebuild rebuild(*file);
   bool unwritten = false;

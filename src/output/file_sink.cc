@@ -12,19 +12,8 @@ namespace vmsift {
 
 Result<std::unique_ptr<FileSink>> FileSink::create(const std::string& path, bool overwrite,
                                                    std::uint64_t limit) {
-  const int flags = O_RDWR | O_CREAT | (overwrite ? O_TRUNC : O_EXCL);
-  auto file = File::open(path, flags, S_IRUSR | S_IWUSR);
-  if (!file) {
-    const bool exists = !overwrite && ::access(path.c_str(), F_OK) == 0;
-    return error("cannot create the dump file {}{}", file.message(),
-                 exists ? " (-f overwrites it)" : "");
-  }
-  struct stat st;
-  if (::fstat(file->fd(), &st) != 0 || !S_ISREG(st.st_mode)) {
-    return error("{}: not a regular file", path);
-  }
-  // A file that is overwritten keeps its mode otherwise, and memory is nobody else's to read.
-  if (::fchmod(file->fd(), S_IRUSR | S_IWUSR) != 0) return system_error(errno, path);
+  auto file = File::create_dump(path, overwrite);
+  if (!file) return file.take_error();
   return std::unique_ptr<FileSink>(new FileSink(std::move(*file), limit));
 }
 
