@@ -14,7 +14,9 @@ constexpr std::uint64_t kMostBlocks = 65536;
 
 SplitRanges::SplitRanges(Pfn max_pfn, Pfn block)
     : max_pfn_(max_pfn),
-      block_(align_up(std::max(block, ceil_div(max_pfn, kMostBlocks)), kAlignment)) {
+      // No more than the machine has, and at least a page.
+      block_(align_up(std::max({std::min(block, max_pfn), ceil_div(max_pfn, kMostBlocks), Pfn{1}}),
+                      kAlignment)) {
   kept_.resize(static_cast<std::size_t>(ceil_div(max_pfn, block_)));
 }
 
