@@ -124,7 +124,7 @@ Result<void> CreateRun::open() {
 void CreateRun::use_level(unsigned level) {
   const DumpInfo& dump = input_.source->info();
   report_.dump_level = level | dump.dump_level;
-  if (report_.dump_level != level) {
+  if (report_.dump_level != level && options_.command != Command::reassemble) {
     log_.common("dump_level is changed to {}, because {} was created by dump_level({}).",
                 report_.dump_level, dump.path, dump.dump_level);
   }

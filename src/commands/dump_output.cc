@@ -30,7 +30,8 @@ Result<std::unique_ptr<ByteSink>> flat_sink(const Options& options, std::uint64_
 Result<std::unique_ptr<ByteSink>> make_sink(const Options& options, const std::string& path) {
   const std::uint64_t limit = options.size_limit.value_or(ByteSink::kNoLimit);
   if (options.flattened) return flat_sink(options, limit);
-  if (options.dry_run) return std::unique_ptr<ByteSink>(std::make_unique<NullSink>(limit));
+  if (options.dry_run)
+    return std::unique_ptr<ByteSink>(std::make_unique<NullSink>(limit, frames_of(options)));
   for (const std::string& input : options.inputs) {
     auto in = File::open(input, O_RDONLY);
     if (in && same_file(*in, path)) return error("{} is the input itself", path);

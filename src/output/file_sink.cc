@@ -77,6 +77,13 @@ void FileSink::discard() {
   ::unlink(name().c_str());
 }
 
+Result<void> NullSink::set_header_bytes(std::uint64_t bytes) {
+  if (frames_ == nullptr) return {};
+  const StoredFrame& frame = frames_->stored;
+  around_headers_ = bytes / kStoredFrameBytes * (frame.before.size() + frame.after.size());
+  return {};
+}
+
 ByteSink::Written NullSink::write_some(std::uint64_t offset, std::span<const std::byte> bytes) {
   Written written;
   const std::uint64_t room = limit() - std::min(limit(), offset);

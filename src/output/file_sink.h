@@ -2,6 +2,7 @@
 // A dump that is a regular file, and one that is nowhere.
 #pragma once
 
+#include "compress/frame.h"
 #include "src/base/file.h"
 #include "src/output/byte_sink.h"
 
@@ -46,7 +47,8 @@ class FileSink final : public ByteSink {
 // Adds up what a dump would take.
 class NullSink final : public ByteSink {
  public:
-  explicit NullSink(std::uint64_t limit) : ByteSink(limit) {}
+  // `frames`: the dump would be a FramedFileSink's; nullptr: a FileSink's.
+  NullSink(std::uint64_t limit, const FrameFormat* frames) : ByteSink(limit), frames_(frames) {}
 
   [[nodiscard]] const std::string& name() const override { return name_; }
   Written write_some(std::uint64_t offset, std::span<const std::byte> bytes) override;
@@ -56,13 +58,18 @@ class NullSink final : public ByteSink {
   Result<void> write_provisional(std::uint64_t offset, std::span<const std::byte> bytes) override {
     return write_at(offset, bytes);
   }
+  Result<void> set_header_bytes(std::uint64_t bytes) override;
   Result<void> set_least_size(std::uint64_t bytes) override { return write_zeros(0, bytes); }
   Result<void> finish() override { return {}; }
-  [[nodiscard]] std::uint64_t output_bytes() const override { return end_ - saved_by_frames_; }
+  [[nodiscard]] std::uint64_t output_bytes() const override {
+    return end_ + around_headers_ - saved_by_frames_;
+  }
 
  private:
   std::string name_ = "the dump";
   std::uint64_t end_ = 0;
+  const FrameFormat* frames_;
+  std::uint64_t around_headers_ = 0;  // what frames add to bytes that they store as they are
   std::uint64_t saved_by_frames_ = 0;
 };
 

@@ -101,16 +101,17 @@ TEST_F(FileSinkTest, ADryRunAddsUpWhatAFileTakes) {
       EXPECT_EQ(test::put_machine(**writer, machine, how), "");
       return (*writer)->sink().output_bytes();
     };
-    EXPECT_EQ(elf(std::make_unique<NullSink>(ByteSink::kNoLimit)), elf(sink(ByteSink::kNoLimit)));
-    EXPECT_EQ(kdump(std::make_unique<NullSink>(ByteSink::kNoLimit)),
+    EXPECT_EQ(elf(std::make_unique<NullSink>(ByteSink::kNoLimit, nullptr)),
+              elf(sink(ByteSink::kNoLimit)));
+    EXPECT_EQ(kdump(std::make_unique<NullSink>(ByteSink::kNoLimit, nullptr)),
               kdump(sink(ByteSink::kNoLimit)));
-    EXPECT_EQ(kdump(std::make_unique<NullSink>(ByteSink::kNoLimit)),
+    EXPECT_EQ(kdump(std::make_unique<NullSink>(ByteSink::kNoLimit, nullptr)),
               std::filesystem::file_size(path()));
   }
 }
 
 TEST_F(FileSinkTest, ADryRunHasLimitsToo) {
-  NullSink sink(1000);
+  NullSink sink(1000, nullptr);
   const Bytes bytes = test::noise(600, 1);
   EXPECT_TRUE(sink.write_at(400, bytes));
   EXPECT_EQ(sink.write_some(401, bytes).bytes, 599U);
