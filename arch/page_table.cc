@@ -50,6 +50,7 @@ class FirstMapping {
 
 std::optional<std::pair<VirtAddr, Translation>> first_mapping(const PageTable& table, VirtAddr from,
                                                               const ReadPhysical& read) {
+  if (table.levels.empty()) return std::nullopt;
   // The root maps the whole of what its addresses can say, sign extended.
   const PageTableLevel& root = table.levels.front();
   const unsigned width = root.shift + root.bits;

@@ -38,6 +38,19 @@ class Tables {
       return true;
     });
   }
+  // Every entry of the table, absent.
+  void clear(std::uint64_t at) {
+    for (std::uint64_t i = 0; i < 512; ++i) words_.emplace(at + i * 8, 0);
+  }
+  auto first(std::uint64_t from, std::size_t* reads = nullptr) const {
+    return first_mapping(table, {from}, [this, reads](PhysAddr at, std::span<std::byte> into) {
+      if (reads != nullptr) ++*reads;
+      const auto it = words_.find(at.value);
+      if (it == words_.end()) return false;
+      store(into.data(), it->second, table.order);
+      return true;
+    });
+  }
   PageTable table;
 
  private:
@@ -172,6 +185,108 @@ TEST(PageTable, ATornAddressIsNotTheOneOfItsLowBits) {
 
 TEST(PageTable, WithoutLevelsNothingIsMapped) {
   EXPECT_FALSE(walk_page_table({}, {0}, [](PhysAddr, std::span<std::byte>) { return true; }));
+}
+
+constexpr std::uint64_t kUpper = 0xffff800000000000;
+
+TEST(FirstMapping, FindsTheLowestLeafOfEachSize) {
+  for (const unsigned leaf : {12U, 21U, 30U}) {
+    Tables tables(4);
+    tables.clear(kRoot);
+    // An empty table in front of the one that maps.
+    tables.clear(0x20000000);
+    tables.set(kRoot + 0x100 * 8, 0x20000000 | kPresent);
+    std::uint64_t table = kRoot;
+    std::uint64_t next = 0x10000000;
+    for (unsigned shift = 39; shift > leaf; shift -= 9, next += 0x100000) {
+      tables.set(entry(table, shift), next | kPresent);
+      tables.clear(next);
+      table = next;
+    }
+    tables.set(entry(table, leaf), 0x40000000 | kPresent | kLarge);
+    tables.set(table + 511 * 8, 0x80000000 | kPresent | kLarge);
+    const std::uint64_t expected = address(4) & ~((std::uint64_t{1} << leaf) - 1);
+    const auto found = tables.first(kUpper);
+    ASSERT_TRUE(found) << leaf;
+    EXPECT_EQ(found->first.value, expected);
+    EXPECT_EQ(found->second.paddr.value, 0x40000000U);
+    EXPECT_EQ(found->second.contiguous, std::uint64_t{1} << leaf);
+    // From within the leaf on, and from behind it.
+    const auto within = tables.first(expected + 0x123);
+    ASSERT_TRUE(within);
+    EXPECT_EQ(within->first.value, expected + 0x123);
+    EXPECT_EQ(within->second.paddr.value, 0x40000123U);
+    const auto behind = tables.first(expected + (std::uint64_t{1} << leaf));
+    ASSERT_TRUE(behind);
+    EXPECT_EQ(behind->second.paddr.value, 0x80000000U);
+    EXPECT_EQ(tables.walk(behind->first.value)->paddr.value, 0x80000000U);
+  }
+}
+
+TEST(FirstMapping, NothingBelowAndNothingAtAll) {
+  Tables tables(4);
+  tables.clear(kRoot);
+  EXPECT_FALSE(tables.first(kUpper));
+  tables.set(kRoot, 0x10000000 | kPresent);  // user space
+  tables.clear(0x10000000);
+  tables.set(0x10000000, 0x40000000 | kPresent | kLarge);
+  EXPECT_FALSE(tables.first(kUpper)) << "it lies below";
+  EXPECT_FALSE(tables.first(~std::uint64_t{0}));
+}
+
+TEST(FirstMapping, TablesThatCannotBeReadArePassedOver) {
+  Tables tables(4);
+  EXPECT_FALSE(tables.first(kUpper)) << "not even the root";
+  tables.clear(kRoot);
+  tables.set(kRoot + 0x100 * 8, 0x7000000000 | kPresent);
+  tables.set(kRoot + 0x101 * 8, 0x10000000 | kPresent);
+  tables.clear(0x10000000);
+  tables.set(0x10000000, 0x40000000 | kPresent | kLarge);
+  const auto found = tables.first(kUpper);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->first.value, 0xffff808000000000);
+}
+
+// A table of nothing but itself would be 512 to the power of the levels.
+TEST(FirstMapping, CyclesEnd) {
+  for (const unsigned levels : {4U, 5U}) {
+    Tables tables(levels);
+    constexpr std::uint64_t kEmpty = 0x20000000;
+    tables.clear(kEmpty);
+    for (std::uint64_t i = 0; i < 512; ++i) {
+      tables.set(kRoot + i * 8, kRoot | kPresent);
+    }
+    EXPECT_TRUE(tables.first(kUpper)) << "the last level says what it says";
+    // Tables of tables of empty ones: the search has an end.
+    for (std::uint64_t i = 0; i < 512; ++i) {
+      tables.set(kRoot + i * 8, 0x30000000 | kPresent);
+      tables.set(0x30000000 + i * 8, kEmpty | kPresent);
+    }
+    std::size_t reads = 0;
+    EXPECT_FALSE(tables.first(kUpper, &reads));
+    EXPECT_LE(reads, kMostTablesSearched * 512U);
+  }
+}
+
+TEST(FirstMapping, AsManyTablesAsTheBoundAndNoMore) {
+  for (const std::uint64_t empty : {kMostTablesSearched - 3U, kMostTablesSearched - 2U}) {
+    Tables tables(4);
+    tables.clear(kRoot);
+    tables.clear(0x10000000);
+    tables.clear(0x20000000);
+    tables.set(kRoot + 0x100 * 8, 0x10000000 | kPresent);
+    for (std::uint64_t i = 0; i < empty; ++i) {
+      tables.set(0x10000000 + i * 8, 0x20000000 | kPresent);
+    }
+    tables.set(0x10000000 + empty * 8, 0x30000000 | kPresent);
+    tables.clear(0x30000000);
+    tables.set(0x30000000, 0x40000000 | kPresent | kLarge);
+    EXPECT_EQ(tables.first(kUpper).has_value(), empty == kMostTablesSearched - 3U) << empty;
+  }
+}
+
+TEST(FirstMapping, WithoutLevelsNothingIsMapped) {
+  EXPECT_FALSE(first_mapping({}, {0}, [](PhysAddr, std::span<std::byte>) { return true; }));
 }
 
 }  // namespace
