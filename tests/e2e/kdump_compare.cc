@@ -2,8 +2,9 @@
 //
 // kdump_compare: every page of a kdump-compressed dump, read by libkdumpfile, against its source.
 //
-//   kdump_compare [--readable FILE] DUMP SOURCE
+//   kdump_compare [--readable FILE] DUMP... SOURCE
 //
+// Several DUMPs are the members of a split set, which libkdumpfile opens as one.
 // SOURCE is the ELF core that DUMP was made from (parsed here, not by libkdumpfile, so that one
 // reader's mistake cannot hide the other's) or a second kdump-compressed file (then both must hold
 // the same pages). As many page frames are asked for as SOURCE or DUMP know; of those that neither
@@ -35,6 +36,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,9 +66,15 @@ bool test(const std::vector<unsigned char>& bits, uint64_t i) {
 // A dump behind libkdumpfile.
 class Dump {
  public:
-  explicit Dump(const char* path) : fd_(open(path, O_RDONLY | O_CLOEXEC)), ctx_(kdump_new()) {
-    if (fd_ < 0 || ctx_ == nullptr) die(std::string("cannot open ") + path);
-    if (kdump_open_fd(ctx_, fd_) != KDUMP_OK) die(std::string(path) + ": " + kdump_get_err(ctx_));
+  explicit Dump(std::span<const char* const> paths) : ctx_(kdump_new()) {
+    if (ctx_ == nullptr) die("no memory");
+    for (const char* path : paths) {
+      fds_.push_back(open(path, O_RDONLY | O_CLOEXEC));
+      if (fds_.back() < 0) die(std::string("cannot open ") + path);
+    }
+    const char* const path = paths.front();
+    if (kdump_open_fdset(ctx_, static_cast<unsigned>(fds_.size()), fds_.data()) != KDUMP_OK)
+      die(std::string(path) + ": " + kdump_get_err(ctx_));
     kdump_num_t size = 0;
     if (kdump_get_number_attr(ctx_, KDUMP_ATTR_PAGE_SIZE, &size) != KDUMP_OK || size != kPage)
       die(std::string(path) + ": page size is not 4096");
@@ -75,7 +83,7 @@ class Dump {
   Dump& operator=(const Dump&) = delete;
   ~Dump() {
     kdump_free(ctx_);
-    close(fd_);
+    for (const int fd : fds_) close(fd);
   }
 
   // What libkdumpfile believes to be there, before it reads any page.
@@ -107,7 +115,7 @@ class Dump {
   const std::string& error() const { return error_; }
 
  private:
-  int fd_;
+  std::vector<int> fds_;
   kdump_ctx_t* ctx_;
   std::string error_;
 };
@@ -270,7 +278,7 @@ void write_file(const char* path, const std::vector<unsigned char>& bytes) {
 
 struct Options {
   const char* readable = nullptr;
-  std::vector<const char*> files;
+  std::vector<const char*> files;  // the last one is the source
 };
 
 Options parse(int argc, char** argv) {
@@ -281,13 +289,13 @@ Options parse(int argc, char** argv) {
     else
       o.files.push_back(argv[i]);
   }
-  if (o.files.size() != 2) die("usage: kdump_compare [--readable FILE] DUMP SOURCE");
+  if (o.files.size() < 2) die("usage: kdump_compare [--readable FILE] DUMP... SOURCE");
   return o;
 }
 
 template <class Source>
 Counts run(const Options& o, Source& source, bool both_ways) {
-  Dump dump(o.files[0]);
+  Dump dump(std::span(o.files).first(o.files.size() - 1));
   const uint64_t pfns = std::max(dump.pfns(), source.pfns());
   std::vector<unsigned char> readable((pfns + 7) / 8);
   const Counts n = compare(dump, source, pfns, both_ways, readable);
@@ -300,11 +308,11 @@ Counts run(const Options& o, Source& source, bool both_ways) {
 int main(int argc, char** argv) {
   const Options o = parse(argc, argv);
   Counts n;
-  if (is_elf(o.files[1])) {
-    ElfCore source(o.files[1]);
+  if (is_elf(o.files.back())) {
+    ElfCore source(o.files.back());
     n = run(o, source, false);
   } else {
-    Dump source(o.files[1]);
+    Dump source(std::span(o.files).last(1));
     n = run(o, source, true);
   }
   std::printf("pages=%" PRIu64 " zero=%" PRIu64 " excluded=%" PRIu64 " differ=%" PRIu64

@@ -68,9 +68,11 @@ class Compared:
         return self.status == 0
 
 
-def compare_pages(dump: str, source: str) -> Compared:
+def compare_pages(dump: str | list[str], source: str) -> Compared:
+    """A list is a split set."""
     bitmap = os.path.join(env.scratch(), 'readable')
-    done = run(env.page_checker(), '--readable', bitmap, dump, source)
+    members = [dump] if isinstance(dump, str) else dump
+    done = run(env.page_checker(), '--readable', bitmap, *members, source)
     if done.status not in (0, 1):
         raise AssertionError(f'the page checker could not run:\n{done}')
     with open(bitmap, 'rb') as file:

@@ -114,7 +114,8 @@ def _bitmap(pfns: set[int], size: int) -> bytes:
     return bytes(raw)
 
 
-def kdump_file(kept: dict[int, bytes], max_mapnr: int, memory: set[int] | None = None) -> bytes:
+def kdump_file(kept: dict[int, bytes], max_mapnr: int, memory: set[int] | None = None,
+               zlib_level: int = 1) -> bytes:
     """A sound dump of these pages: zlib where it is smaller, raw elsewhere, no sharing."""
     half = ((max_mapnr + 7) // 8 + PAGE - 1) // PAGE * PAGE
     head = bytearray(PAGE)
@@ -131,7 +132,7 @@ def kdump_file(kept: dict[int, bytes], max_mapnr: int, memory: set[int] | None =
     at = 2 * PAGE + 2 * half + len(kept) * kdump.DESCRIPTOR.size
     descriptors, data = bytearray(), bytearray()
     for pfn in sorted(kept):
-        packed = zlib.compress(kept[pfn], 1)
+        packed = zlib.compress(kept[pfn], zlib_level)
         raw, flags = (packed, 1) if len(packed) < PAGE else (kept[pfn], 0)
         descriptors += kdump.DESCRIPTOR.pack(at + len(data), len(raw), flags, 0)
         data += raw
