@@ -103,8 +103,8 @@ Result<void> ElfWriter::begin_pages() {
 
   if (auto written = write_file_header(); !written) return written;
   pending_.push_back({PT_NOTE, notes, 0, 0, spec_.notes.size(), spec_.notes.size()});
-  if (auto flushed = flush_headers(); !flushed) return flushed;
-  return sink_->write_at(notes, spec_.notes);
+  if (auto written = sink_->write_at(notes, spec_.notes); !written) return written;
+  return flush_headers();
 }
 
 // Memory of 4 GiB and more (highmem, LPAE) does not go into an ELF32; the kernel and kexec write

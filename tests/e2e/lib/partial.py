@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from . import flat, judge, kdump, modes, run, tiny
 from .tiny import PAGE, Load
 
-PAGES = 6000
+PAGES = 4800
 FIRST = (256, 1 << 16)      # page frames where the two pieces of memory begin
 E_FLAGS, E_PHOFF, E_PHNUM = 48, 32, 56
 
