@@ -12,8 +12,11 @@ namespace {
 // Program headers that gaps and zero pages may cause. Readers search them one by one, and more than
 // 65534 need PN_XNUM, which not all of them know.
 constexpr std::uint64_t kMostForGaps = 16384;
-// The rows of makedumpfile: what is shorter is stored at any rate.
+// The rows of makedumpfile, which stores what is shorter at any rate. Longer gaps end a segment
+// unless there are more of them than any reader should be given.
 constexpr std::uint64_t kLargestThreshold = 256;
+constexpr std::uint64_t kMostForLongGaps = 262144;
+constexpr std::uint64_t kLongestGap = std::uint64_t{1} << (GapCounts::kClasses - 1);
 // Zero pages in short rows cost nothing in a sparse file.
 constexpr std::uint64_t kLeastZeros = 16;
 // A stream that is cut short has the headers of finished segments only.
@@ -74,13 +77,16 @@ std::uint64_t GapCounts::gaps_of_at_least(std::uint64_t pages) const {
 
 SegmentPlan SegmentPlan::choose(const GapCounts& counts, std::size_t page_size) {
   SegmentPlan plan;
-  while (plan.least_gap < kLargestThreshold &&
-         counts.gaps_of_at_least(plan.least_gap) > kMostForGaps) {
+  const auto most = [](std::uint64_t gap) {
+    return gap < kLargestThreshold ? kMostForGaps : kMostForLongGaps;
+  };
+  while (plan.least_gap < kLongestGap &&
+         counts.gaps_of_at_least(plan.least_gap) > most(plan.least_gap)) {
     plan.least_gap *= 2;
   }
   const std::uint64_t kept = counts.kept_pages();
   plan.least_zeros = kLeastZeros;
-  while (plan.least_zeros < kLargestThreshold && kept / plan.least_zeros > kMostForGaps) {
+  while (plan.least_zeros < kLongestGap && kept / plan.least_zeros > kMostForGaps) {
     plan.least_zeros *= 2;
   }
   const std::uint64_t memory = counts.memory_pages();

@@ -22,7 +22,7 @@ namespace vmsift {
 // What the first stage finds out of the gaps between pages that are kept.
 class GapCounts {
  public:
-  static constexpr unsigned kClasses = 9;  // gaps of 1, 2, 4 ... 256 pages and more
+  static constexpr unsigned kClasses = 24;  // gaps of 1, 2, 4 ... 2^23 pages and more
 
   // Windows in rising order.
   void add(Pfn first, std::span<const std::byte> exists, std::span<const std::byte> kept);
