@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import unittest
 
-from lib import env, kdump, modes, partial, run
+from lib import debuggers, env, kdump, modes, partial, run
 from lib.modes import Mode
 
 CUTS = 20
@@ -213,6 +213,57 @@ class Disk(NoSpace):
     def expected_pages(self, mode: Mode, room: int, whole: int, headers: int) -> int:
         # A member may have taken the other's room.
         return super().expected_pages(mode, room // mode.members, whole // mode.members, headers)
+
+
+class Retries(unittest.TestCase):
+    """-d A,B,C -L SIZE: the first level that fits, as if it had been asked for alone."""
+
+    def dump(self, name: str, level: str, *options: str, status: int = 0) -> list[str]:
+        outputs = [at(f'{name}.{i}') for i in range(2 if '--split' in options else 1)]
+        done = run.vmsift(*(('-l',) if '-E' not in options else ()), '-f', '-d', level, '--message-level', '4', *options,
+                          self.core.path, *outputs)
+        self.assertEqual(done.status, status, done)
+        for path in outputs:
+            self.addCleanup(lambda path=path: os.path.exists(path) and os.unlink(path))
+        return outputs
+
+    def setUp(self) -> None:
+        self.core = env.vmcore_of('6.1')
+
+    def check(self, *options: str) -> None:
+        whole = self.dump('31', '31', *options)
+        room = max(map(os.path.getsize, whole))
+        taken = self.dump('taken', '0,1,31', '-L', str(room), *options)
+        for one, other in zip(whole, taken):
+            self.assertTrue(filecmp.cmp(one, other, shallow=False))
+        for path in self.dump('none', '0,1,31', '-L', str(room - 1), *options, status=1)[:1]:
+            self.assertEqual(kdump.read(path).sub['dump_level'], 31)
+            result = run.compare_pages(path, self.core.path)
+            self.assertEqual((result.counts['differ'], result.counts['unsourced']), (0, 0), result.wrong)
+
+    def test_one_file(self) -> None:
+        self.check()
+
+    def test_split(self) -> None:
+        self.check('--split')
+
+    def test_crash_opens_what_was_saved(self) -> None:
+        whole = self.dump('whole', '1')[0]
+        for option in ((), ('-E',)):
+            with self.subTest(option=option):
+                full = whole if not option else self.dump('elf', '1', *option)[0]
+                part = self.dump('part', '1', '-L', str(os.path.getsize(full) - (1 << 20)), *option, status=1)[0]
+                # What crash cannot do without stands at the end of memory: no session, but the dump is taken.
+                done = run.run(debuggers.crash_program(), '--minimal', debuggers.vmlinux_of(self.core), part,
+                               stdin='quit\n', timeout=60)
+                self.assertIn('This dumpfile is incomplete', done.out + done.err, done)
+                self.assertNotIn('not a supported file format', done.out + done.err, done)
+                if not option:
+                    self.assertIn('minimal mode commands', done.out, done)
+
+
+def at(name: str) -> str:
+    return os.path.join(folder, name)
 
 
 def _add_tests() -> None:
