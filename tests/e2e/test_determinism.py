@@ -8,8 +8,9 @@ import os
 import unittest
 from pathlib import Path
 
-from lib import env, kdump, run
+from lib import env, forms, kdump, run
 from lib.dumps import Dumps
+from lib.forms import FORMS
 
 import elfcore      # tests/vmcores, found through lib
 
@@ -71,6 +72,37 @@ class SameBytes(unittest.TestCase):
             seen.add(digest(dumps.path(core, 31, 'lzo', '--num-threads', '8')))
             dumps.forget(core, 31, 'lzo', '--num-threads', '8')
         self.assertEqual(len(seen), 1)
+
+
+class EveryForm(unittest.TestCase):
+    """For any number of threads, mapped or read."""
+
+    VARIANTS = (*(('--num-threads', n) for n in '1238'), ('--non-mmap', '--num-threads', '8'),
+                ('--non-mmap', '--num-threads', '1'))
+
+    def check(self, sources: list[str], level: int, variants: tuple[tuple[str, ...], ...] = VARIANTS[-3:]) -> None:
+        for name, form in FORMS.items():
+            first: list[bytes] = []
+            if form.files > 1 and len(sources) > 1:
+                continue
+            for extra in variants:
+                with self.subTest(name, level=level, options=' '.join(extra)):
+                    files = forms.make(form, level, sources, os.path.join(dumps.folder, 'same'), *extra)
+                    got = [forms.digest(path) for path in files]
+                    first = first or got
+                    self.assertEqual(got, first)
+                    forms.remove(files)
+
+    def test_of_a_vmcore(self) -> None:
+        self.check([env.vmcore_of('6.12').path], 31, self.VARIANTS)
+
+    def test_of_a_dump(self) -> None:
+        source = dumps.path(env.vmcore_of('6.1'), 31, 'lzo')
+        self.check([source], 31)
+
+    def test_of_a_split_set(self) -> None:
+        sources = forms.make(FORMS['split in 3'], 31, [env.vmcore_of('6.1').path], os.path.join(dumps.folder, 'set'))
+        self.check(sources, 31)
 
 
 class QemuLayout(unittest.TestCase):

@@ -68,15 +68,14 @@ class Exchange(unittest.TestCase):
         for program in peers:
             yield os.path.basename(program), program
 
-    def check(self, dump: str, level: int, *, zeros: bool = True, unlike: int = 0) -> None:
-        """`unlike`: so many pages the two programs may judge differently (see RULES in test_kept_set.py)."""
+    def check(self, dump: str, level: int, *, zeros: bool = True, extra: int = 0) -> None:
+        """`extra`: so many pages more than vmsift keeps."""
         result = run.compare_pages(dump, core.path)
         self.assertTrue(result.clean, f'{result.counts}\n{result.wrong}')
         has = bits.from_bitmap(result.readable)
-        different = has ^ kept[level]
-        if not zeros:
-            different &= judge.pages.not_zero
-        self.assertLessEqual(bits.count(different), unlike)
+        lost = kept[level] & ~has
+        self.assertEqual(bits.count(lost if zeros else lost & judge.pages.not_zero), 0, 'lost pages')
+        self.assertLessEqual(bits.count(has & ~kept[level]), extra, 'pages that were to be left out')
 
 
 class Streams(Exchange):
@@ -126,9 +125,6 @@ class SplitSets(Exchange):
                     self.assertEqual(done.status, 0, done)
                     mine = self.reassembled_by(env.program(), members)
                     self.check(mine, 31)
-                    theirs = forms.digest(self.reassembled_by(program, members))
-                    self.check(at('whole'), 31)
-                    del theirs      # the order of its data is its own
 
     def test_the_peers_set_is_one_source(self) -> None:
         for name, program in self.each_peer():
@@ -168,25 +164,28 @@ class Refiltered(Exchange):
                 peer_dump(program, at('out'), '-c', '-d', '31', '--message-level', '4', source)
                 self.check(at('out'), 31)
 
+    # Mapping an ELF core with many gaps, makedumpfile 1.7.2 and 1.7.8 copy from beyond what they mapped and are killed.
+    NO_MAP = '--non-mmap'
+    # And where struct pages lie in a row of zero pages that was left out, they keep pages that vmsift knows as free.
+    UNKNOWN = 1000
+
     def test_the_peer_filters_our_elf(self) -> None:
         for name, program in self.each_peer():
             for level in (0, 1):
                 with self.subTest(peer=name, level=level):
                     source = forms.make(FORMS['elf'], level, [core.path], at('source.elf'))
-                    peer_dump(program, at('out'), '-c', '-d', '31', '--message-level', '4', *source)
-                    self.check(at('out'), 31, zeros=level == 0)
+                    peer_dump(program, at('out'), self.NO_MAP, '-c', '-d', '31', '--message-level', '4', *source)
+                    self.check(at('out'), 31, zeros=level == 0,
+                               extra=level * self.UNKNOWN)
 
     def test_the_peer_makes_elf_of_ours(self) -> None:
         """And ours takes that."""
         for name, program in self.each_peer():
-            for form in ('elf', 'kdump zlib'):
-                with self.subTest(peer=name, form=form):
-                    source = forms.make(FORMS[form], 1, [core.path], at('source.elf'))
-                    if form == 'kdump zlib':
-                        continue    # it makes ELF of ELF only
-                    peer_dump(program, at('out.elf'), '-E', '-d', '31', '--message-level', '4', *source)
-                    back = forms.make(FORMS['kdump lzo'], 31, [at('out.elf')], at('back'))
-                    self.check(back[0], 31, zeros=False)
+            with self.subTest(peer=name):
+                source = forms.make(FORMS['elf'], 1, [core.path], at('source.elf'))
+                peer_dump(program, at('out.elf'), self.NO_MAP, '-E', '-d', '31', '--message-level', '4', *source)
+                back = forms.make(FORMS['kdump lzo'], 31, [at('out.elf')], at('back'))
+                self.check(back[0], 31, zeros=False, extra=self.UNKNOWN)
 
 
 if __name__ == '__main__':

@@ -40,15 +40,16 @@ def crash_program() -> str:
     return path
 
 
-def crash(dump: str, vmlinux: str, commands: tuple[str, ...]) -> dict[str, str]:
-    """What each command prints."""
+def crash(dump: str | list[str], vmlinux: str, commands: tuple[str, ...]) -> dict[str, str]:
+    """What each command prints. A list is a split set."""
+    dumps = [dump] if isinstance(dump, str) else dump
     folder = tempfile.mkdtemp(dir=env.scratch())
     outputs = [os.path.join(folder, str(number)) for number in range(len(commands))]
     script = os.path.join(folder, 'commands')
     with open(script, 'w', encoding='ascii') as file:
         file.writelines(f'{command} > {output}\n' for command, output in zip(commands, outputs))
         file.write('quit\n')
-    done = run.run(crash_program(), '-s', '-i', script, vmlinux, dump, cwd=folder)
+    done = run.run(crash_program(), '-s', '-i', script, vmlinux, *dumps, cwd=folder)
     printed = {}
     for command, output in zip(commands, outputs):
         if not os.path.exists(output):
