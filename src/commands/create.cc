@@ -16,6 +16,8 @@
 #include "src/report/progress.h"
 #include "src/report/run_report.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <memory>
 #include <mutex>
@@ -164,6 +166,12 @@ Result<void> CreateRun::create_outputs() {
   const std::size_t count = options_.split ? options_.outputs.size() : 1;
   for (std::size_t i = 0; i < count; ++i) {
     const std::string path = i < options_.outputs.size() ? options_.outputs[i] : std::string();
+    if (options_.split && dump.incomplete && ::access(path.c_str(), F_OK) == 0) {
+      // With --split the first operand alone is read: others of its set would be overwritten.
+      discard();
+      return error("{} is there, and may be of the same split dump as {}: --reassemble it first",
+                   path, dump.path);
+    }
     auto writer = make_writer(options_, input_, report_.dump_level, path);
     if (!writer) {
       discard();
