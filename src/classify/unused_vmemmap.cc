@@ -5,8 +5,12 @@
 
 namespace vmsift {
 
-UnusedVmemmap::UnusedVmemmap(const KernelModel& model, const MemorySource& source)
-    : model_(model), memory_(model.addresses(), source), page_size_(source.info().page_size) {
+UnusedVmemmap::UnusedVmemmap(const KernelModel& model, const MemorySource& source,
+                             std::size_t most_ranges)
+    : model_(model),
+      memory_(model.addresses(), source),
+      page_size_(source.info().page_size),
+      most_ranges_(most_ranges) {
   const std::uint32_t size = model.pages().size;
   structs_per_page_ = size != 0 && page_size_ % size == 0 ? page_size_ / size : 0;
 }
@@ -45,7 +49,7 @@ void UnusedVmemmap::look_at(PfnRange described, VirtAddr structs, BitSpan kept, 
 void UnusedVmemmap::add(Pfn pfn) {
   if (!pages_.empty() && pages_.back().end == pfn) {
     ++pages_.back().end;
-  } else if (pages_.size() < kMostRanges) {
+  } else if (pages_.size() < most_ranges_) {
     pages_.push_back({pfn, pfn + 1});
   } else {
     overflowed_ = true;

@@ -21,7 +21,8 @@ class UnusedVmemmap {
   static constexpr std::size_t kMostRanges = std::size_t{1} << 20;
 
   // `model` and `source` must outlive it.
-  UnusedVmemmap(const KernelModel& model, const MemorySource& source);
+  UnusedVmemmap(const KernelModel& model, const MemorySource& source,
+                std::size_t most_ranges = kMostRanges);
 
   // Looks at what a window keeps.
   void look(const WindowResult& window);
@@ -39,6 +40,7 @@ class UnusedVmemmap {
   const KernelModel& model_;
   AddressSpace memory_;
   std::size_t page_size_;
+  std::size_t most_ranges_;
   std::uint64_t structs_per_page_;  // 0: struct pages cross pages, none is left out
   std::vector<PfnRange> pages_;
   bool overflowed_ = false;

@@ -94,6 +94,7 @@ Result<int> CreateRun::run() {
   levels.insert(levels.end(), options_.retry_levels.begin(), options_.retry_levels.end());
   for (std::size_t i = 0;; ++i) {
     use_level(levels[i]);
+    report_.stage_seconds.resize(1);  // those of an earlier attempt; it was opened once
     auto done = attempt();
     if (!done && members_.empty() && i == 0) return done.take_error();  // nothing was begun
     // What went into a stream cannot be taken back.
