@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <cerrno>
 #include <vector>
 
 namespace vmsift {
@@ -58,7 +59,10 @@ Result<Start> start_of(const ByteStore& store) {
 // A dump is read here and there, some of it more than once.
 Result<void> check_seekable(const std::string& path) {
   struct stat st;
-  if (::stat(path.c_str(), &st) != 0 || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))) return {};
+  if (::stat(path.c_str(), &st) != 0) return {};  // opening it says why
+  // What a read of a directory fails with depends on its file system.
+  if (S_ISDIR(st.st_mode)) return system_error(EISDIR, path);
+  if (!S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode)) return {};
   return error(
       "{}: a pipe cannot be read here and there; save it first: vmsift -R DUMPFILE takes a "
       "flattened dump from a pipe",
