@@ -5,7 +5,6 @@
 #include <zstd.h>
 
 #include <new>
-#include <vector>
 
 namespace vmsift {
 namespace {
@@ -92,10 +91,10 @@ Result<void> FrameDecoder::decode(FrameKind kind, std::span<const std::byte> sto
 Result<std::uint64_t> FrameDecoder::measure(FrameKind kind, std::span<const std::byte> stored,
                                             std::uint64_t most) {
   contexts_->reset();
-  std::vector<std::byte> scratch(kScratchBytes);
+  scratch_.resize(kScratchBytes);
   std::uint64_t total = 0;
   while (total <= most) {
-    auto s = step(kind, stored, scratch);
+    auto s = step(kind, stored, scratch_);
     if (!s) return s.take_error();
     total += s->produced;
     stored = stored.subspan(s->consumed);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 namespace vmsift {
 
@@ -38,6 +39,7 @@ class FrameDecoder {
  private:
   struct Contexts;
   std::unique_ptr<Contexts> contexts_;
+  std::vector<std::byte> scratch_;  // what is measured comes out here
 };
 
 }  // namespace vmsift

@@ -31,6 +31,7 @@ Error FramedStore::too_large(std::uint64_t at) const {
 
 Result<void> FramedStore::index() {
   PeekReader peek(*file_);
+  FrameDecoder decoder;  // for frames that do not say how large they are
   const std::uint64_t file_size = file_->size();
   Place next;
   for (std::uint64_t ordinal = 0; next.at < file_size; ++ordinal) {
@@ -45,7 +46,7 @@ Result<void> FramedStore::index() {
     }
     const bool sized = scan->shape->plain.has_value();
     if (!sized) {
-      auto plain = measure(*scan->shape);
+      auto plain = measure(*scan->shape, decoder);
       if (!plain) {
         damage_ = plain.message();
         break;
@@ -120,10 +121,10 @@ Result<FramedStore::Frame> FramedStore::find(std::uint64_t offset) const {
   }
 }
 
-Result<std::uint64_t> FramedStore::measure(const FrameShape& shape) const {
+Result<std::uint64_t> FramedStore::measure(const FrameShape& shape, FrameDecoder& decoder) const {
   std::vector<std::byte> stored(shape.stored);
   if (auto read = file_->read_exactly(shape.at, stored); !read) return read.take_error();
-  auto plain = FrameDecoder().measure(shape.kind, stored, kMaxFrame);
+  auto plain = decoder.measure(shape.kind, stored, kMaxFrame);
   if (!plain) {
     return plain.take_error().context(
         fmt::format("{} frame at offset {:#x}", name_of(shape.kind), shape.at));

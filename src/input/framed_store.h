@@ -72,7 +72,7 @@ class FramedStore : public ByteStore {
   explicit FramedStore(std::unique_ptr<ByteStore> file) : file_(std::move(file)) {}
 
   Result<void> index();
-  Result<std::uint64_t> measure(const FrameShape& shape) const;
+  Result<std::uint64_t> measure(const FrameShape& shape, FrameDecoder& decoder) const;
   bool add(const Place& place, std::uint64_t ordinal, bool sized);
   bool coarsen();
   [[nodiscard]] Error too_large(std::uint64_t at) const;

@@ -445,7 +445,7 @@ class FailingSink : public ByteSink {
 };
 
 TEST_F(ElfWriterTest, AFailureOfAnyWriteLeavesASoundCore) {
-  const Machine machine = Machine::random(12, 2500);
+  const Machine machine = Machine::random(12, 1200);
   for (const bool for_good : {true, false}) {
     for (const bool zeros : {true, false}) {
       const ElfSpec spec = spec_of(kShapes[0], zeros);

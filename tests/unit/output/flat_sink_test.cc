@@ -123,7 +123,7 @@ TEST_P(FlatSinkTest, NothingKeptIsADumpToo) {
 }
 
 TEST_P(FlatSinkTest, ALimitEndsTheStreamAsItShould) {
-  const Machine machine = Machine::random(9, 2500);
+  const Machine machine = Machine::random(9, 1200);
   const auto empty = writer(machine, flat(dir_.file("flat")));
   HowToPut nothing = how();
   nothing.stop_after = 0;

@@ -218,7 +218,7 @@ TEST_F(KdumpSharing, NotesStandBehindTheSubHeaderOfEachAbi) {
 }
 
 TEST_F(KdumpSharing, ALimitAtAnyPlaceLeavesDescriptorsOfWhatIsThere) {
-  const Machine machine = Machine::random(6, 3000);
+  const Machine machine = Machine::random(6, 1500);
   const KdumpSpec spec = spec_for(3000);
   const auto write = [&](std::uint64_t limit) {
     auto sink = FileSink::create(path(), true, limit);
