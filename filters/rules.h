@@ -12,12 +12,16 @@ namespace vmsift {
 
 struct RuleStatus {
   const Filter* filter = nullptr;
-  std::string missing;  // what the note lacks; empty: the rule runs
+  std::string off;       // why the rule does not run; empty: it does
+  std::string evidence;  // what a rule that runs goes by
 };
+
+// Reasons to switch rules off that are not in the note, by class; empty: none.
+using Objections = std::array<std::string, kPageClasses>;
 
 class RuleTable {
  public:
-  explicit RuleTable(const PageLayout& layout);
+  explicit RuleTable(const PageLayout& layout, const Objections& objections = {});
 
   [[nodiscard]] PageClass classify(Traits traits) const { return table_[traits.bits()]; }
   [[nodiscard]] const std::vector<RuleStatus>& rules() const { return rules_; }

@@ -3,30 +3,43 @@
 
 namespace vmsift {
 
-KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source) {
+KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
+                                DetectOptions /*options*/) {
   KernelModel model;
   model.note_ = std::move(note);
+  auto placed = model.detect_addresses(source.info());
   model.pages_ = PageLayout::detect(model.note_);
-  model.rules_ = std::make_unique<RuleTable>(model.pages_);
-  if (auto found = model.detect_memory(source); !found) {
+  if (placed) placed = model.detect_memory(source);
+  if (!placed) {
     model.map_.reset();
-    model.downgrades_.push_back({"all page classes", found.message()});
-    return model;
+    model.no_memory_map_ = placed.message();
   }
-  for (const RuleStatus& rule : model.rules_->rules()) {
-    if (!rule.missing.empty() && rule.filter->usually_there) {
-      model.downgrades_.push_back({std::string(rule.filter->name), rule.missing + " is missing"});
-    }
-  }
-  if (!model.pages_.has(Feature::compound)) {
-    model.downgrades_.push_back({"compound pages as a whole (each page is decided singly)",
-                                 model.pages_.missing(Feature::compound) + " is missing"});
-  }
+  model.rules_ = std::make_unique<RuleTable>(model.pages_, model.objections_);
   return model;
 }
 
-Result<void> KernelModel::detect_memory(const MemorySource& source) {
-  const DumpInfo& dump = source.info();
+void KernelModel::switch_off(PageClass page_class, const std::string& reason) {
+  objections_[static_cast<std::size_t>(page_class)] = reason;
+  rules_ = std::make_unique<RuleTable>(pages_, objections_);
+}
+
+std::vector<Downgrade> KernelModel::downgrades() const {
+  if (!map_) return {{"all page classes", no_memory_map_}};
+  std::vector<Downgrade> downgrades;
+  for (const RuleStatus& rule : rules_->rules()) {
+    const bool objected = !objections_[static_cast<std::size_t>(rule.filter->page_class)].empty();
+    if (!rule.off.empty() && (rule.filter->usually_there || objected)) {
+      downgrades.push_back({std::string(rule.filter->name), rule.off});
+    }
+  }
+  if (!pages_.has(Feature::compound)) {
+    downgrades.push_back({"compound pages as a whole (each page is decided singly)",
+                          pages_.missing(Feature::compound) + " is missing"});
+  }
+  return downgrades;
+}
+
+Result<void> KernelModel::detect_addresses(const DumpInfo& dump) {
   if (note_.empty()) return error("the dump has no VMCOREINFO");
   arch_ = find_arch(dump.machine, dump.machine_name);
   if (arch_ == nullptr) {
@@ -37,8 +50,11 @@ Result<void> KernelModel::detect_memory(const MemorySource& source) {
   *addresses_ = std::move(*layout);
   addresses_->table.order = dump.order;
   can_translate_ = true;
-  if (pages_.size == 0) return error("{} is missing", pages_.missing(Feature::flags));
+  return {};
+}
 
+Result<void> KernelModel::detect_memory(const MemorySource& source) {
+  if (pages_.size == 0) return error("{} is missing", pages_.missing(Feature::flags));
   AddressSpace memory(*addresses_, source);
   if (auto checked = check_translation(memory); !checked) return checked;
   auto map = MemoryMap::detect(*arch_, source, note_, pages_.size, memory);

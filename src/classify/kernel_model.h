@@ -23,11 +23,20 @@ struct Downgrade {
   std::string reason;  // the entry that is missing or contradicts another
 };
 
+struct DetectOptions {
+  bool use_btf = true;  // the kernel's own type information fills what the note lacks
+};
+
 class KernelModel {
  public:
   // `source` must outlive the model. Never fails: a kernel that is not understood at all has no
   // memory map and every page is kept.
-  static KernelModel detect(Vmcoreinfo note, const MemorySource& source);
+  static KernelModel detect(Vmcoreinfo note, const MemorySource& source,
+                            DetectOptions options = {});
+
+  // Something other than the note speaks against the rule for this class: its pages are kept from
+  // now on, and the downgrades say so.
+  void switch_off(PageClass page_class, const std::string& reason);
 
   [[nodiscard]] const Vmcoreinfo& note() const { return note_; }
   [[nodiscard]] const Arch* arch() const { return arch_; }  // nullptr: not known
@@ -35,11 +44,12 @@ class KernelModel {
   [[nodiscard]] const PageLayout& pages() const { return pages_; }
   [[nodiscard]] const std::optional<MemoryMap>& memory_map() const { return map_; }
   [[nodiscard]] const RuleTable& rules() const { return *rules_; }
-  [[nodiscard]] const std::vector<Downgrade>& downgrades() const { return downgrades_; }
+  [[nodiscard]] std::vector<Downgrade> downgrades() const;
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
   [[nodiscard]] bool can_translate() const { return can_translate_; }
 
  private:
+  Result<void> detect_addresses(const DumpInfo& dump);
   Result<void> detect_memory(const MemorySource& source);
   Result<void> check_translation(AddressSpace& memory);
 
@@ -48,9 +58,10 @@ class KernelModel {
   std::unique_ptr<AddressLayout> addresses_ = std::make_unique<AddressLayout>();
   bool can_translate_ = false;
   PageLayout pages_;
+  Objections objections_;
   std::unique_ptr<RuleTable> rules_;
   std::optional<MemoryMap> map_;
-  std::vector<Downgrade> downgrades_;
+  std::string no_memory_map_;  // why
   std::vector<std::string> warnings_;
 };
 

@@ -30,7 +30,8 @@ void report(const Input& input, const Options& options, const Log& log) {
   if (model.memory_map()) log.debug("memory model: {}", model.memory_map()->model());
   for (const RuleStatus& rule : model.rules().rules()) {
     log.debug("rule {}: {}", rule.filter->name,
-              rule.missing.empty() ? "on" : fmt::format("off, {} is missing", rule.missing));
+              rule.off.empty() ? fmt::format("on {}", rule.evidence)
+                               : fmt::format("off, {}", rule.off));
   }
   for (const auto& [key, value] : model.note().entries()) log.debug("  {}={}", key, value);
 }

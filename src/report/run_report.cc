@@ -87,8 +87,9 @@ void describe_input(JsonWriter& json, const MemorySource& source, const KernelMo
     json.begin_object()
         .field("name", rule.filter->name)
         .field("class", name_of(rule.filter->page_class))
-        .field("on", model.memory_map().has_value() && rule.missing.empty())
-        .field("missing", rule.missing)
+        .field("on", model.memory_map().has_value() && rule.off.empty())
+        .field("reason", rule.off)
+        .field("evidence", rule.evidence)
         .end_object();
   }
   json.end_array();

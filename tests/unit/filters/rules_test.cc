@@ -45,7 +45,7 @@ PageClass simple_model(Traits t) {
 
 TEST(RuleTable, EveryCombinationOfTraits) {
   const RuleTable table = table_of(kNote);
-  for (const RuleStatus& rule : table.rules()) EXPECT_EQ(rule.missing, "") << rule.filter->name;
+  for (const RuleStatus& rule : table.rules()) EXPECT_EQ(rule.off, "") << rule.filter->name;
   for (std::size_t bits = 0; bits < Traits::kCombinations; ++bits) {
     const Traits traits(static_cast<std::uint16_t>(bits));
     ASSERT_EQ(table.classify(traits), simple_model(traits)) << std::hex << bits;
@@ -61,7 +61,7 @@ TEST(RuleTable, LessIsKnownAndMoreIsKept) {
         "NUMBER(PAGE_OFFLINE", "NUMBER(PAGE_SLAB", "NUMBER(PAGE_HUGETLB", "SIZE(page)"}) {
     const RuleTable table = table_of(kNote, key);
     const bool named = std::any_of(table.rules().begin(), table.rules().end(),
-                                   [](const RuleStatus& r) { return !r.missing.empty(); });
+                                   [](const RuleStatus& r) { return !r.off.empty(); });
     EXPECT_TRUE(named || key == std::string("NUMBER(PG_swapcache)")) << key;
     for (unsigned level = 0; level <= kMaxLevel; ++level) {
       const ClassSet dropped = dropped_classes(level);
