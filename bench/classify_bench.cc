@@ -113,7 +113,7 @@ void decode(benchmark::State& state, const Dump& dump) {
   for (Pfn pfn = 0; pfn < dump.source->info().max_pfn && structs.size() < kPages * size;
        pfn += 64) {
     std::vector<std::byte> some(64 * size);
-    const auto at = dump.model->memory_map()->page_struct(pfn, memory);
+    const auto at = dump.model->memory_map()->part(pfn, memory).structs;
     if (at && memory.read(*at, some)) structs.insert(structs.end(), some.begin(), some.end());
   }
   const PageDecoder<false> decoder(dump.model->pages());

@@ -113,6 +113,16 @@ std::optional<std::uint64_t> MemoryMap::section_mem_map(std::uint64_t section,
   return memory.read_value<std::uint64_t>(*at + mem_map_offset_);
 }
 
+MapPart MemoryMap::part(Pfn pfn, AddressSpace& memory) const {
+  return {align_down(pfn, pages_per_section_) + pages_per_section_, page_struct(pfn, memory)};
+}
+
+std::optional<Pfn> MemoryMap::pfn_of(VirtAddr at, AddressSpace& memory) const {
+  if (!vmemmap_ || at < *vmemmap_ || (at - *vmemmap_) % page_struct_size_ != 0) return std::nullopt;
+  const Pfn pfn = (at - *vmemmap_) / page_struct_size_;
+  return page_struct(pfn, memory) == at ? std::optional(pfn) : std::nullopt;
+}
+
 std::optional<VirtAddr> MemoryMap::page_struct(Pfn pfn, AddressSpace& memory) const {
   const std::uint64_t section = pfn / pages_per_section_;
   const auto coded = section_mem_map(section, memory);

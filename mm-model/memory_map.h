@@ -18,6 +18,12 @@
 
 namespace vmsift {
 
+// The answer for a run of page frames whose struct pages follow each other in virtual memory.
+struct MapPart {
+  Pfn end = 0;                      // the answer holds from the page frame asked for up to here
+  std::optional<VirtAddr> structs;  // struct page of that page frame; nullopt: these have none
+};
+
 class MemoryMap {
  public:
   // Reads the first sections through `memory` to find out how mem_section is to be read.
@@ -27,14 +33,16 @@ class MemoryMap {
                                   AddressSpace& memory);
 
   [[nodiscard]] std::string_view model() const;
-  [[nodiscard]] std::uint64_t pages_per_section() const { return pages_per_section_; }
 
-  // The struct page of `pfn`; struct pages of one section follow each other. nullopt: that section
-  // has no memory map, mem_section cannot be read there, or what it says is not what
-  // SYMBOL(vmemmap) says.
-  [[nodiscard]] std::optional<VirtAddr> page_struct(Pfn pfn, AddressSpace& memory) const;
+  // Where the struct pages of `pfn` and what follows are. None: that section has no memory map,
+  // mem_section cannot be read there, or what it says is not what SYMBOL(vmemmap) says.
+  [[nodiscard]] MapPart part(Pfn pfn, AddressSpace& memory) const;
+
+  // The page frame whose struct page is at `at`; nullopt: of none.
+  [[nodiscard]] std::optional<Pfn> pfn_of(VirtAddr at, AddressSpace& memory) const;
 
  private:
+  [[nodiscard]] std::optional<VirtAddr> page_struct(Pfn pfn, AddressSpace& memory) const;
   [[nodiscard]] std::optional<VirtAddr> section_struct(std::uint64_t section,
                                                        AddressSpace& memory) const;
   [[nodiscard]] std::optional<std::uint64_t> section_mem_map(std::uint64_t section,

@@ -60,7 +60,7 @@ class StructPageClassifier : public Classifier {
     Pfn end = 0;
   };
 
-  void piece(PfnRange piece);
+  void piece(PfnRange piece, std::optional<VirtAddr> structs);
   void in_place(PfnRange piece, VirtAddr structs);
   void gathered(PfnRange piece, VirtAddr structs);
   void slice(const std::byte* structs, Pfn first, PfnRange pages);
@@ -104,20 +104,19 @@ void StructPageClassifier<kSwap>::classify(PfnRange run, ClassSet skip,
   base_ = run.begin;
   classes_ = classes;
   skip_ = skip;
-  const std::uint64_t section = map_.pages_per_section();
   for (Pfn begin = run.begin; begin < run.end;) {
-    const Pfn end = std::min(run.end, align_down(begin, section) + section);
-    piece({begin, end});
+    const MapPart part = map_.part(begin, memory_);
+    const Pfn end = std::min(run.end, part.end);
+    piece({begin, end}, part.structs);
     begin = end;
   }
   anomalies_.add(at_.anomalies);
   at_ = {};
 }
 
-// Page frames of one section, whose struct pages follow each other in virtual memory.
+// Page frames whose struct pages follow each other in virtual memory.
 template <bool kSwap>
-void StructPageClassifier<kSwap>::piece(PfnRange pages) {
-  const auto structs = map_.page_struct(pages.begin, memory_);
+void StructPageClassifier<kSwap>::piece(PfnRange pages, std::optional<VirtAddr> structs) {
   if (!structs) {
     fill(pages.begin, pages.end, PageClass::unknown);
     at_.anomalies.no_memory_map += pages.size();
@@ -323,7 +322,7 @@ auto StructPageClassifier<kSwap>::enclosing_block(Pfn pfn, VirtAddr at) -> std::
 template <bool kSwap>
 auto StructPageClassifier<kSwap>::block_at(Pfn head, Pfn inside) -> std::optional<Block> {
   std::vector<std::byte> raw(2 * std::size_t{struct_size_});
-  const auto at = map_.page_struct(head, memory_);
+  const auto at = map_.part(head, memory_).structs;
   if (!at || !memory_.read(*at, raw)) return std::nullopt;
   const Traits traits = decoder_.decode(raw.data(), true);
   const std::uint64_t order = decoder_.order(raw.data(), traits);

@@ -20,13 +20,10 @@ void UnusedVmemmap::look(const WindowResult& window) {
   const MemoryMap& map = *model_.memory_map();
   // Looked at and not changed.
   const BitSpan kept({const_cast<std::byte*>(window.kept.data()), window.kept.size()});
-  const std::uint64_t section = map.pages_per_section();
   for (Pfn begin = window.pages.begin; begin < window.pages.end;) {
-    const Pfn end =
-        std::min(align_down(begin, section) + section, window.pages.begin + kWindowPages);
-    if (const auto structs = map.page_struct(begin, memory_)) {
-      look_at({begin, end}, *structs, kept, window.pages.begin);
-    }
+    const MapPart part = map.part(begin, memory_);
+    const Pfn end = std::min(part.end, window.pages.begin + kWindowPages);
+    if (part.structs) look_at({begin, end}, *part.structs, kept, window.pages.begin);
     begin = end;
   }
 }

@@ -20,7 +20,7 @@ struct Mapped {
   explicit Mapped(const SyntheticKernel& kernel)
       : model(kernel.model()), memory(model.addresses(), kernel.memory) {}
   std::optional<VirtAddr> at(Pfn pfn) {
-    return model.memory_map() ? model.memory_map()->page_struct(pfn, memory) : std::nullopt;
+    return model.memory_map() ? model.memory_map()->part(pfn, memory).structs : std::nullopt;
   }
   KernelModel model;
   AddressSpace memory;
@@ -41,7 +41,7 @@ TEST_P(MemoryMapVariant, FindsEveryStructPage) {
   Mapped mapped(kernel);
   ASSERT_TRUE(mapped.model.memory_map()) << mapped.model.downgrades().at(0).reason;
   EXPECT_EQ(mapped.model.memory_map()->model(), GetParam().model);
-  EXPECT_EQ(mapped.model.memory_map()->pages_per_section(), kSection);
+  EXPECT_EQ(mapped.model.memory_map()->part(5, mapped.memory).end, kSection);
   for (Pfn pfn = 0; pfn < 4 * kSection; pfn += 4099) {
     EXPECT_EQ(mapped.at(pfn), kernel.struct_address(pfn)) << pfn;
   }
