@@ -40,6 +40,9 @@ class AddressSpace {
     if (!read(vaddr, raw)) return std::nullopt;
     return load<T>(raw.data(), order_);
   }
+  // A pointer or a long of the crashed kernel, of word_bytes() bytes.
+  [[nodiscard]] std::optional<std::uint64_t> read_word(VirtAddr vaddr);
+  [[nodiscard]] unsigned word_bytes() const { return layout_.word_bytes; }
 
  private:
   struct CachedPage {

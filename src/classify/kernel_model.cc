@@ -49,6 +49,7 @@ Result<void> KernelModel::detect_addresses(const DumpInfo& dump) {
   if (!layout) return layout.take_error();
   *addresses_ = std::move(*layout);
   addresses_->table.order = dump.order;
+  addresses_->word_bytes = arch_->word_bytes;
   can_translate_ = true;
   return {};
 }
