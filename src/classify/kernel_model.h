@@ -15,7 +15,7 @@
 #include "src/input/memory_source.h"
 
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +28,7 @@ struct Downgrade {
 
 struct DetectOptions {
   bool use_btf = true;  // the kernel's own type information fills what the note lacks
+  std::span<const Arch* const> archs = all_archs();
 };
 
 class KernelModel {
@@ -50,7 +51,7 @@ class KernelModel {
   [[nodiscard]] const Arch* arch() const { return arch_; }  // nullptr: not known
   [[nodiscard]] const AddressLayout& addresses() const { return *addresses_; }
   [[nodiscard]] const PageLayout& pages() const { return pages_; }
-  [[nodiscard]] const std::optional<MemoryMap>& memory_map() const { return map_; }
+  [[nodiscard]] const MemoryMap* memory_map() const { return map_.get(); }  // nullptr: no pages
   [[nodiscard]] const RuleTable& rules() const { return *rules_; }
   // Whether pages of this class are recognised at all.
   [[nodiscard]] bool tells(PageClass page_class) const;
@@ -65,7 +66,7 @@ class KernelModel {
   [[nodiscard]] bool can_translate() const { return can_translate_; }
 
  private:
-  Result<void> detect_addresses(const DumpInfo& dump);
+  Result<void> detect_addresses(const DumpInfo& dump, std::span<const Arch* const> archs);
   Result<void> detect_memory(const MemorySource& source);
   Result<void> check_translation(AddressSpace& memory);
   void detect_free_lists(const MemorySource& source);
@@ -79,7 +80,7 @@ class KernelModel {
   Objections objections_;
   Substitutes substitutes_;
   std::unique_ptr<RuleTable> rules_;
-  std::optional<MemoryMap> map_;
+  std::unique_ptr<const MemoryMap> map_;
   std::string no_memory_map_;  // why
   std::optional<Zones> zones_;
   std::string no_zones_;  // why

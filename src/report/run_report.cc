@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/report/run_report.h"
 
+#include "src/report/reconciliation_report.h"
+
 namespace vmsift {
 namespace {
 
@@ -87,7 +89,7 @@ void describe_input(JsonWriter& json, const MemorySource& source, const KernelMo
     json.begin_object()
         .field("name", rule.filter->name)
         .field("class", name_of(rule.filter->page_class))
-        .field("on", model.memory_map().has_value() && rule.off.empty())
+        .field("on", model.memory_map() != nullptr && rule.off.empty())
         .field("reason", rule.off)
         .field("evidence", rule.evidence)
         .end_object();
@@ -133,6 +135,7 @@ std::string report_json(const RunReport& report, const MemorySource& source,
       .field("torn_blocks", odd.torn_blocks)
       .field("orphan_tails", odd.orphan_tails)
       .end_object();
+  describe_reconciliation(json, report.reconciliation);
   json.field("total_pages", total_pages(report.classified.counts));
   json.begin_object("dump")
       .field("path", report.dumpfile)
