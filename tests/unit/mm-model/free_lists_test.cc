@@ -65,6 +65,8 @@ TEST_P(EveryModel, EveryBlockOfEveryOrderAndType) {
     for (unsigned i = 0; i < 4; ++i) {
       at = align_up(at, Pfn{1} << order);
       zones.add(at, order, i % Layout::kTypes, false);
+      // Without VMEMMAP the section's number stands in the top bits of page.flags, 25 here.
+      if (!GetParam().vmemmap && at >= SyntheticKernel::kSection) kernel.set_flag(at, 64 - 25);
       at += Pfn{2} << order;
     }
   }
