@@ -143,14 +143,9 @@ Result<std::vector<Found>> find_names(MemoryWindow& names, std::uint32_t symbols
 // How the address of symbol `index` is kept.
 struct AddressTable {
   AddressSpace& memory;
-  std::size_t word_bytes;
   std::optional<VirtAddr> addresses, offsets;
   std::optional<std::uint64_t> base;
 
-  [[nodiscard]] std::optional<std::uint64_t> word(VirtAddr at) const {
-    if (word_bytes == 8) return memory.read_value<std::uint64_t>(at);
-    return memory.read_value<std::uint32_t>(at);
-  }
   [[nodiscard]] std::optional<std::int64_t> offset(std::uint32_t index) const {
     if (!offsets) return std::nullopt;
     const auto raw = memory.read_value<std::uint32_t>(*offsets + std::uint64_t{index} * 4);
@@ -163,7 +158,7 @@ using Reading = std::optional<std::uint64_t> (*)(const AddressTable&, std::uint3
 // Without CONFIG_KALLSYMS_BASE_RELATIVE, until 6.11.
 std::optional<std::uint64_t> whole_address(const AddressTable& t, std::uint32_t index) {
   if (!t.addresses) return std::nullopt;
-  return t.word(*t.addresses + std::uint64_t{index} * t.word_bytes);
+  return t.memory.read_word(*t.addresses + std::uint64_t{index} * t.memory.word_bytes());
 }
 
 // From the base; without the sign.
@@ -195,10 +190,9 @@ std::optional<std::uint64_t> small_address(const AddressTable& t, std::uint32_t 
   return offset ? std::optional(std::uint64_t{static_cast<std::uint32_t>(*offset)}) : std::nullopt;
 }
 
-std::optional<std::uint64_t> read_address(const AddressTable& t, Reading reading,
-                                          std::uint32_t index) {
+std::optional<VirtAddr> read_address(const AddressTable& t, Reading reading, std::uint32_t index) {
   const auto address = reading(t, index);
-  return address && t.word_bytes == 4 ? std::optional(*address & 0xffffffff) : address;
+  return address ? std::optional(t.memory.address(*address)) : std::nullopt;
 }
 
 constexpr std::array<Reading, 5> kReadings = {whole_address, above_base, per_cpu_or_below,
@@ -214,29 +208,28 @@ int agreement(const AddressTable& table, Reading reading, const std::vector<Foun
   for (const Found& f : found) {
     const auto known = note.symbol(f.name);
     if (!known || f.name == kOtherMeaning) continue;
-    agreed += read_address(table, reading, f.index) == known->value ? 1 : -1;
+    agreed += read_address(table, reading, f.index) == *known ? 1 : -1;
   }
   return agreed;
 }
 
-Result<AddressTable> address_table(const Vmcoreinfo& note, std::size_t word_bytes,
-                                   AddressSpace& memory) {
-  AddressTable table{memory, word_bytes, note.symbol("kallsyms_addresses"),
-                     note.symbol("kallsyms_offsets"), std::nullopt};
+Result<AddressTable> address_table(const Vmcoreinfo& note, AddressSpace& memory) {
+  AddressTable table{memory, note.symbol("kallsyms_addresses"), note.symbol("kallsyms_offsets"),
+                     std::nullopt};
   if (!table.addresses && !table.offsets) return error("SYMBOL(kallsyms_offsets) is missing");
-  if (const auto base = note.symbol("kallsyms_relative_base")) table.base = table.word(*base);
+  if (const auto base = note.symbol("kallsyms_relative_base")) table.base = memory.read_word(*base);
   return table;
 }
 
 }  // namespace
 
-Result<Kallsyms> Kallsyms::read(const Vmcoreinfo& note, ByteOrder order, std::size_t word_bytes,
-                                AddressSpace& memory, std::span<const std::string_view> names) {
+Result<Kallsyms> Kallsyms::read(const Vmcoreinfo& note, ByteOrder order, AddressSpace& memory,
+                                std::span<const std::string_view> names) {
   const auto names_at = note.symbol("kallsyms_names");
   const auto count_at = note.symbol("kallsyms_num_syms");
   if (!names_at) return error("SYMBOL(kallsyms_names) is missing");
   if (!count_at) return error("SYMBOL(kallsyms_num_syms) is missing");
-  const auto table = address_table(note, word_bytes, memory);
+  const auto table = address_table(note, memory);
   if (!table) return Error(table.message());
   const auto tokens = Tokens::read(note, order, memory);
   if (!tokens) return Error(tokens.message());
@@ -262,8 +255,8 @@ Result<Kallsyms> Kallsyms::read(const Vmcoreinfo& note, ByteOrder order, std::si
   for (const Found& f : *found) {
     const auto address = read_address(*table, best, f.index);
     if (!address) continue;
-    const auto [it, added] = kallsyms.addresses_.try_emplace(f.name, VirtAddr{*address});
-    if (!added && it->second.value != *address) doubtful.insert(f.name);
+    const auto [it, added] = kallsyms.addresses_.try_emplace(f.name, *address);
+    if (!added && it->second != *address) doubtful.insert(f.name);
   }
   for (const std::string_view name : doubtful) kallsyms.addresses_.erase(name);
   return kallsyms;

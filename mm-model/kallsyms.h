@@ -28,8 +28,8 @@ class Kallsyms {
 
   // Looks for all of `names`, which must outlive the result, in one pass. An error is why the table
   // cannot be used: parts of it that the note does not name, that cannot be read or make no sense.
-  static Result<Kallsyms> read(const Vmcoreinfo& note, ByteOrder order, std::size_t word_bytes,
-                               AddressSpace& memory, std::span<const std::string_view> names);
+  static Result<Kallsyms> read(const Vmcoreinfo& note, ByteOrder order, AddressSpace& memory,
+                               std::span<const std::string_view> names);
 
   // Unknown too where several symbols have the name.
   [[nodiscard]] std::optional<VirtAddr> address(std::string_view name) const;

@@ -57,14 +57,13 @@ class BtfFacts : public KernelFacts {
   Btf btf_;
 };
 
-Result<BtfFacts> read_facts(const Vmcoreinfo& note, ByteOrder order, std::size_t word_bytes,
-                            AddressSpace& memory) {
+Result<BtfFacts> read_facts(const Vmcoreinfo& note, ByteOrder order, AddressSpace& memory) {
   AskedNames asked = asked_names();
   asked.symbols.insert(asked.symbols.end(), {kBegin, kEnd});
   asked.types.push_back(kZoneReferences.first);
   asked.members.insert(asked.members.end(), {kZoneReferences, kZones});
 
-  auto symbols = Kallsyms::read(note, order, word_bytes, memory, asked.symbols);
+  auto symbols = Kallsyms::read(note, order, memory, asked.symbols);
   if (!symbols) return symbols.take_error();
   const auto begin = symbols->address(kBegin);
   const auto end = symbols->address(kEnd);
@@ -111,10 +110,9 @@ std::optional<std::int64_t> number_in(const Vmcoreinfo& note, std::string_view k
 
 }  // namespace
 
-BtfUse supply_from_btf(Vmcoreinfo& note, ByteOrder order, std::size_t word_bytes,
-                       AddressSpace& memory) {
+BtfUse supply_from_btf(Vmcoreinfo& note, ByteOrder order, AddressSpace& memory) {
   BtfUse use;
-  const auto facts = read_facts(note, order, word_bytes, memory);
+  const auto facts = read_facts(note, order, memory);
   if (!facts) {
     use.reason = facts.message();
     return use;

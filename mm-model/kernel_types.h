@@ -23,8 +23,7 @@ struct BtfUse {
   std::vector<std::string> contradicted;  // keys that the note has lost
 };
 
-// Adds to `note` and takes out of it. `word_bytes`: of the crashed kernel's long.
-BtfUse supply_from_btf(Vmcoreinfo& note, ByteOrder order, std::size_t word_bytes,
-                       AddressSpace& memory);
+// Adds to `note` and takes out of it.
+BtfUse supply_from_btf(Vmcoreinfo& note, ByteOrder order, AddressSpace& memory);
 
 }  // namespace vmsift

@@ -7,8 +7,7 @@ KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
                                 DetectOptions options) {
   KernelModel model;
   model.note_ = std::move(note);
-  auto placed = model.detect_addresses(source.info());
-  const Vmcoreinfo bare_note = model.note_;
+  auto placed = model.detect_addresses(source.info(), options.archs);
   model.detect_types(source, options);
   model.pages_ = PageLayout::detect(model.note_);
   if (placed) placed = model.detect_memory(source);
@@ -17,7 +16,7 @@ KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
     model.no_memory_map_ = placed.message();
   }
   model.rules_ = std::make_unique<RuleTable>(model.pages_, model.objections_);
-  model.find_rules_by_btf(bare_note);
+  model.find_rules_by_btf();
   return model;
 }
 
@@ -42,9 +41,10 @@ std::vector<Downgrade> KernelModel::downgrades() const {
   return downgrades;
 }
 
-Result<void> KernelModel::detect_addresses(const DumpInfo& dump) {
+Result<void> KernelModel::detect_addresses(const DumpInfo& dump,
+                                           std::span<const Arch* const> archs) {
   if (note_.empty()) return error("the dump has no VMCOREINFO");
-  arch_ = find_arch(dump.machine, dump.machine_name);
+  arch_ = find_arch(dump.machine, dump.machine_name, archs);
   if (arch_ == nullptr) {
     return error("machine {} \"{}\" is not known", dump.machine, dump.machine_name);
   }
@@ -52,19 +52,19 @@ Result<void> KernelModel::detect_addresses(const DumpInfo& dump) {
   if (!layout) return layout.take_error();
   *addresses_ = std::move(*layout);
   addresses_->table.order = dump.order;
+  addresses_->word_bytes = arch_->word_bytes;
   can_translate_ = true;
   return {};
 }
 
-void KernelModel::detect_types(const MemorySource& source, DetectOptions options) {
+void KernelModel::detect_types(const MemorySource& source, const DetectOptions& options) {
   if (!options.use_btf) {
     btf_.reason = "--no-btf";
   } else if (!can_translate_) {
     btf_.reason = "the kernel's memory cannot be read";
   } else {
     AddressSpace memory(*addresses_, source);
-    const std::size_t word_bytes = source.info().abi == kdump::Abi::bits64 ? 8 : 4;
-    btf_ = supply_from_btf(note_, source.info().order, word_bytes, memory);
+    btf_ = supply_from_btf(note_, source.info().order, memory);
   }
   for (const std::string& key : btf_.contradicted) {
     warnings_.push_back(
@@ -72,8 +72,10 @@ void KernelModel::detect_types(const MemorySource& source, DetectOptions options
   }
 }
 
-void KernelModel::find_rules_by_btf(const Vmcoreinfo& bare_note) {
+void KernelModel::find_rules_by_btf() {
   if (btf_.supplied.empty()) return;
+  Vmcoreinfo bare_note = note_;
+  for (const std::string& key : btf_.supplied) bare_note.remove(key);
   const RuleTable bare(PageLayout::detect(bare_note));
   for (std::size_t i = 0; i < rules_->rules().size(); ++i) {
     const RuleStatus& rule = rules_->rules()[i];
@@ -86,9 +88,12 @@ Result<void> KernelModel::detect_memory(const MemorySource& source) {
   if (pages_.size == 0) return error("{} is missing", pages_.missing(Feature::flags));
   AddressSpace memory(*addresses_, source);
   if (auto checked = check_translation(memory); !checked) return checked;
-  auto map = MemoryMap::detect(*arch_, source, note_, pages_.size, memory);
+  auto map = MemoryMap::detect({*arch_, source, note_, pages_.size, memory});
   if (!map) return map.take_error();
-  map_ = *map;
+  map_ = std::move(*map);
+  if (const auto why = map_->why_never_offline(); !why.empty()) {
+    pages_.set_missing(Feature::online, std::string(why));
+  }
   return {};
 }
 

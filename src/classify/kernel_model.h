@@ -13,7 +13,7 @@
 #include "src/input/memory_source.h"
 
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +26,7 @@ struct Downgrade {
 
 struct DetectOptions {
   bool use_btf = true;  // the kernel's own type information fills what the note lacks
+  std::span<const Arch* const> archs = all_archs();
 };
 
 class KernelModel {
@@ -43,7 +44,7 @@ class KernelModel {
   [[nodiscard]] const Arch* arch() const { return arch_; }  // nullptr: not known
   [[nodiscard]] const AddressLayout& addresses() const { return *addresses_; }
   [[nodiscard]] const PageLayout& pages() const { return pages_; }
-  [[nodiscard]] const std::optional<MemoryMap>& memory_map() const { return map_; }
+  [[nodiscard]] const MemoryMap* memory_map() const { return map_.get(); }  // nullptr: no pages
   [[nodiscard]] const RuleTable& rules() const { return *rules_; }
   [[nodiscard]] std::vector<Downgrade> downgrades() const;
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
@@ -54,9 +55,9 @@ class KernelModel {
   [[nodiscard]] const std::vector<std::string_view>& rules_by_btf() const { return rules_by_btf_; }
 
  private:
-  Result<void> detect_addresses(const DumpInfo& dump);
-  void detect_types(const MemorySource& source, DetectOptions options);
-  void find_rules_by_btf(const Vmcoreinfo& bare_note);
+  Result<void> detect_addresses(const DumpInfo& dump, std::span<const Arch* const> archs);
+  void detect_types(const MemorySource& source, const DetectOptions& options);
+  void find_rules_by_btf();
   Result<void> detect_memory(const MemorySource& source);
   Result<void> check_translation(AddressSpace& memory);
 
@@ -69,7 +70,7 @@ class KernelModel {
   PageLayout pages_;
   Objections objections_;
   std::unique_ptr<RuleTable> rules_;
-  std::optional<MemoryMap> map_;
+  std::unique_ptr<const MemoryMap> map_;
   std::string no_memory_map_;  // why
   std::vector<std::string> warnings_;
 };
