@@ -47,6 +47,7 @@ struct Arch {
 
 std::span<const Arch* const> all_archs();
 // By the machine's number, or by its name where the dump has only that; nullptr: not known.
-const Arch* find_arch(std::uint16_t elf_machine, std::string_view name);
+const Arch* find_arch(std::uint16_t elf_machine, std::string_view name,
+                      std::span<const Arch* const> archs = all_archs());
 
 }  // namespace vmsift
