@@ -35,7 +35,8 @@ PageClass class_of(Kind kind) {
 }  // namespace
 
 KernelModel SyntheticKernel::model() const {
-  return KernelModel::detect(Vmcoreinfo(note.text()), memory);
+  const Arch* const archs[] = {machine_.arch};
+  return KernelModel::detect(Vmcoreinfo(note.text()), memory, {.archs = archs});
 }
 
 void SyntheticKernel::expect(Pfn pfn, std::uint64_t pages, PageClass c) {

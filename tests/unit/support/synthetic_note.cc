@@ -48,7 +48,7 @@ class NoteWriter {
     note_.set("OSRELEASE", k_.encoding_.release);
     note_.set("PAGESIZE", static_cast<long long>(k_.machine_.page()));
     note_.set_hex("SYMBOL(init_uts_ns)", data(variables::kUts));
-    if (since(Era::v6_1)) offset("uts_namespace.name", k_.since(Era::v7_1) ? 0 : 4);
+    if (since(Era::v6_1)) offset("uts_namespace.name", 0);
     note_.set_hex("SYMBOL(node_online_map)", data(variables::kNodeOnlineMap));
     note_.set_hex("SYMBOL(swapper_pg_dir)", k_.image(k_.pgd()).value);
     note_.set_hex("SYMBOL(_stext)", text(0));
