@@ -57,7 +57,9 @@ void SyntheticKernel::describe_dump() {
     }
   }
   // The only word on where the image lies, before the note had NUMBER(phys_base).
-  if (!since(Era::v4_19)) info.virtual_ranges = {{image(own(0)), own(0), kTextBytes}};
+  const PhysAddr text = own(variables::kText);
+  const std::uint64_t bytes = kTextBytes - (text.value - own(0).value);
+  if (!since(Era::v4_19)) info.virtual_ranges = {{image(text), text, bytes}};
 }
 
 std::uint64_t SyntheticKernel::pages_per_section() const {

@@ -80,9 +80,10 @@ class NoteWriter {
                                                                       : k_.direct(array).value);
     // Where the note says how much memory there can be, an array of all sections need not be large.
     const bool said = since(Era::v5_10);
-    unsigned physmem_bits = k_.machine_.word == 4 ? 32 : k_.encoding_.physmem_bits;
+    unsigned physmem_bits = k_.encoding_.physmem_bits;
     if (said && !shape.extreme) physmem_bits = 36;
-    if (said && shape.extreme && shape.levels == 5) physmem_bits = 52;
+    if (shape.extreme && shape.levels == 5) physmem_bits = 52;
+    if (k_.machine_.word == 4) physmem_bits = 32;
     const std::uint64_t sections = std::uint64_t{1} << (physmem_bits - 27);
     note_.set("LENGTH(mem_section)",
               static_cast<long long>(ceil_div(sections, k_.sections_per_root())));
