@@ -32,7 +32,7 @@ SyntheticKernel::SyntheticKernel(const KernelShape& shape)
       encoding_(encoding_of(shape.era)),
       fields_(fields_of(shape.era, machine_.word)),
       next_table_(kTables),
-      zones_(*this, machine_.word, encoding_.migrate_types) {
+      nodes_(*this, machine_.word, encoding_.migrate_types) {
   if (shape_.page_struct_size == 0) shape_.page_struct_size = fields_.size;
   end_ = shape_.first_pfn + shape_.sections * pages_per_section();
   if (shape_.nodes.empty()) shape_.nodes = {{{shape_.first_pfn, end_}}};
@@ -243,7 +243,7 @@ void SyntheticKernel::lay_out_variables() {
   for (std::size_t i = 0; i < shape_.nodes.size(); ++i) {
     const PhysAddr at = own(kNodes + i * kPagesOfNode);
     const Pfn begin = shape_.nodes[i].front().begin;
-    zones_.add_node(shape_.nodes[i], at, has_mem_map ? struct_address(begin) : VirtAddr{0});
+    nodes_.add_node(shape_.nodes[i], at, has_mem_map ? struct_address(begin) : VirtAddr{0});
     put_word(data + variables::kNodeData + i * machine_.word, direct(at).value);
   }
   // A bitmap of longs.

@@ -19,7 +19,7 @@ class NoteWriter {
     write_general();
     if (k_.shape_.model == Model::sparse) write_sections();
     write_page();
-    k_.zones_.describe(note_, k_.shape_.model != Model::sparse);
+    k_.nodes_.describe(note_, k_.shape_.model != Model::sparse);
     write_flags();
     write_types();
     write_compound();
@@ -63,7 +63,7 @@ class NoteWriter {
     // Without CONFIG_NUMA one node and, with FLATMEM, one array; else the nodes.
     if (k_.shape_.model == Model::flat) {
       note_.set_hex("SYMBOL(mem_map)", data(variables::kMemMap));
-      note_.set_hex("SYMBOL(contig_page_data)", k_.direct(k_.zones_.pgdat(0)).value);
+      note_.set_hex("SYMBOL(contig_page_data)", k_.direct(k_.nodes_.pgdat(0)).value);
     } else {
       note_.set_hex("SYMBOL(node_data)", data(variables::kNodeData));
       note_.set("LENGTH(node_data)", 64);

@@ -14,12 +14,12 @@ namespace vmsift::test {
 
 class SyntheticKernel;
 
-class SyntheticZones {
+class SyntheticNodes {
  public:
   static constexpr unsigned kOrders = 11;
   static constexpr unsigned kZones = 4;  // DMA, DMA32, NORMAL, MOVABLE
 
-  SyntheticZones(SyntheticKernel& kernel, unsigned word, unsigned migrate_types);
+  SyntheticNodes(SyntheticKernel& kernel, unsigned word, unsigned migrate_types);
 
   // Node 0, 1, ... `mem_map`: address of the first struct page, with FLATMEM and DISCONTIGMEM.
   void add_node(const std::vector<PfnRange>& memory, PhysAddr pgdat, VirtAddr mem_map);
@@ -32,8 +32,10 @@ class SyntheticZones {
 
   void describe(Note& note, bool node_mem_map) const;
 
+  // From now on somebody else keeps lists and counters.
+  void stop() { nodes_.clear(); }
+
   [[nodiscard]] PhysAddr pgdat(unsigned node) const { return nodes_.at(node).at; }
-  [[nodiscard]] std::size_t nodes() const { return nodes_.size(); }
   // For tests that spoil something.
   [[nodiscard]] PhysAddr head_of(Pfn pfn, unsigned order) const;  // of the list it would be on
   [[nodiscard]] PhysAddr counter_of(Pfn pfn) const;               // vm_stat[NR_FREE_PAGES]
