@@ -23,12 +23,14 @@ struct AddressLayout {
   // Virtual ranges that are a constant away from physical memory; consulted before the tables.
   std::vector<VirtualRange> linear;
   PageTable table;
+  unsigned word_bytes = 8;      // of a pointer and a long
   std::uint64_t phys_base = 0;  // for the dump header; 0 where the architecture has none
 };
 
 struct Arch {
   std::string_view name;       // as uname -m says it
   std::uint16_t elf_machine;   // e_machine
+  unsigned word_bytes;         // of a pointer and a long: 8 or 4
   std::size_t page_size;       // where the note has no PAGESIZE
   unsigned section_size_bits;  // where the note has no NUMBER(SECTION_SIZE_BITS)
   unsigned max_physmem_bits;   // where the note has no NUMBER(MAX_PHYSMEM_BITS)
@@ -45,6 +47,7 @@ struct Arch {
 
 std::span<const Arch* const> all_archs();
 // By the machine's number, or by its name where the dump has only that; nullptr: not known.
-const Arch* find_arch(std::uint16_t elf_machine, std::string_view name);
+const Arch* find_arch(std::uint16_t elf_machine, std::string_view name,
+                      std::span<const Arch* const> archs = all_archs());
 
 }  // namespace vmsift

@@ -21,11 +21,12 @@ std::span<const Arch* const> all_archs() {
   return kArchs;
 }
 
-const Arch* find_arch(std::uint16_t elf_machine, std::string_view name) {
-  const auto it = std::find_if(kArchs.begin(), kArchs.end(), [=](const Arch* a) {
+const Arch* find_arch(std::uint16_t elf_machine, std::string_view name,
+                      std::span<const Arch* const> archs) {
+  const auto it = std::find_if(archs.begin(), archs.end(), [=](const Arch* a) {
     return elf_machine != 0 ? a->elf_machine == elf_machine : a->name == name;
   });
-  return it == kArchs.end() ? nullptr : *it;
+  return it == archs.end() ? nullptr : *it;
 }
 
 }  // namespace vmsift

@@ -100,6 +100,7 @@ PageTable page_table(PhysAddr root, bool five_levels, std::uint64_t encryption_m
 extern constinit const Arch kX86_64 = {
     .name = "x86_64",
     .elf_machine = EM_X86_64,
+    .word_bytes = 8,
     .page_size = 4096,
     .section_size_bits = 27,
     .max_physmem_bits = 46,

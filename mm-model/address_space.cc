@@ -65,6 +65,11 @@ bool AddressSpace::read_physical(PhysAddr paddr, std::span<std::byte> into) {
   return true;
 }
 
+std::optional<std::uint64_t> AddressSpace::read_word(VirtAddr vaddr) {
+  if (word_bytes() == sizeof(std::uint64_t)) return read_value<std::uint64_t>(vaddr);
+  return read_value<std::uint32_t>(vaddr);
+}
+
 bool AddressSpace::read(VirtAddr vaddr, std::span<std::byte> into) {
   while (!into.empty()) {
     const auto at = translate(vaddr);

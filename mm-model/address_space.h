@@ -40,6 +40,14 @@ class AddressSpace {
     if (!read(vaddr, raw)) return std::nullopt;
     return load<T>(raw.data(), order_);
   }
+  // A pointer or a long of the crashed kernel, of word_bytes() bytes.
+  [[nodiscard]] std::optional<std::uint64_t> read_word(VirtAddr vaddr);
+  [[nodiscard]] unsigned word_bytes() const { return layout_.word_bytes; }
+  [[nodiscard]] std::uint64_t highest_address() const {
+    return ~std::uint64_t{0} >> (64 - 8 * word_bytes());
+  }
+  // The address that the crashed kernel has for `value`: its pointers wrap around at their width.
+  [[nodiscard]] VirtAddr address(std::uint64_t value) const { return {value & highest_address()}; }
 
  private:
   struct CachedPage {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Where the struct page of page frame N is. SPARSEMEM: memory is cut in sections, mem_section says
-// of each where its part of mem_map is; with EXTREME mem_section is an array of pointers to arrays
-// of sections, otherwise one array. With VMEMMAP all parts lie in one virtual array and newer
-// kernels name its start (SYMBOL(vmemmap)).
+// Where the struct page of page frame N is, and which page frame a struct page describes. A kernel
+// has one of three models (include/asm-generic/memory_model.h): FLATMEM, DISCONTIGMEM (until 5.13)
+// or SPARSEMEM, with or without VMEMMAP. One file a model, one line in memory_map.cc.
 //
-// Sections are looked up when a walk comes to them and none is kept: nothing here grows with RAM.
+// Nothing is kept for a page or a section: nothing here grows with RAM.
 #pragma once
 
 #include "arch/arch.h"
@@ -13,6 +12,7 @@
 #include "src/base/result.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -22,43 +22,45 @@ namespace vmsift {
 struct MapPart {
   Pfn end = 0;                      // the answer holds from the page frame asked for up to here
   std::optional<VirtAddr> structs;  // struct page of that page frame; nullopt: these have none
+  bool offline = false;             // a memory block that nobody can use until it is onlined
+};
+
+// What there is to find out a model by.
+struct MapInput {
+  const Arch& arch;
+  const MemorySource& source;
+  const Vmcoreinfo& note;
+  std::uint32_t page_struct_size;  // SIZE(page)
+  AddressSpace& memory;
 };
 
 class MemoryMap {
  public:
-  // Reads the first sections through `memory` to find out how mem_section is to be read.
-  // `page_struct_size` is SIZE(page). Errors name the missing key: then no page can be classified.
-  static Result<MemoryMap> detect(const Arch& arch, const MemorySource& source,
-                                  const Vmcoreinfo& note, std::uint32_t page_struct_size,
-                                  AddressSpace& memory);
+  // The model is the one whose entries the note has. Errors name the key that is missing, or what
+  // contradicts it: then no page can be classified.
+  static Result<std::unique_ptr<MemoryMap>> detect(const MapInput& input);
 
-  [[nodiscard]] std::string_view model() const;
+  virtual ~MemoryMap() = default;
 
-  // Where the struct pages of `pfn` and what follows are. None: that section has no memory map,
-  // mem_section cannot be read there, or what it says is not what SYMBOL(vmemmap) says.
-  [[nodiscard]] MapPart part(Pfn pfn, AddressSpace& memory) const;
+  [[nodiscard]] virtual std::string_view model() const = 0;
 
-  // The page frame whose struct page is at `at`; nullopt: of none.
-  [[nodiscard]] std::optional<Pfn> pfn_of(VirtAddr at, AddressSpace& memory) const;
+  // Where the struct pages of `pfn` and of what follows are. None where the kernel has none for
+  // them, and where what it says of them cannot be read or contradicts itself.
+  [[nodiscard]] virtual MapPart part(Pfn pfn, AddressSpace& memory) const = 0;
 
- private:
-  [[nodiscard]] std::optional<VirtAddr> page_struct(Pfn pfn, AddressSpace& memory) const;
-  [[nodiscard]] std::optional<VirtAddr> section_struct(std::uint64_t section,
-                                                       AddressSpace& memory) const;
-  [[nodiscard]] std::optional<std::uint64_t> section_mem_map(std::uint64_t section,
-                                                             AddressSpace& memory) const;
-  [[nodiscard]] bool any_section_valid(const MemorySource& source, AddressSpace& memory) const;
+  // The page frame whose struct page is at `at`; nullopt: of none. part() confirms every answer.
+  [[nodiscard]] virtual std::optional<Pfn> pfn_of(VirtAddr at, AddressSpace& memory) const = 0;
 
-  VirtAddr root_;
-  bool extreme_ = false;
-  std::optional<VirtAddr> vmemmap_;
-  std::uint32_t page_struct_size_ = 0;
-  std::uint64_t pages_per_section_ = 0;
-  std::uint64_t sections_per_root_ = 1;
-  std::uint64_t roots_ = 0;
-  std::uint32_t section_size_ = 0;    // SIZE(mem_section)
-  std::uint32_t mem_map_offset_ = 0;  // OFFSET(mem_section.section_mem_map)
-  std::uint64_t flag_bits_ = 0;       // low bits of section_mem_map that are flags
+  // Why no part is ever said to be offline; empty when parts are where their blocks are.
+  [[nodiscard]] virtual std::string_view why_never_offline() const {
+    return "CONFIG_SPARSEMEM, which has sections to be offline,";
+  }
+};
+
+struct MemoryModel {
+  // Whether the note has what marks a kernel of this model.
+  bool (*is_named)(const Vmcoreinfo& note);
+  Result<std::unique_ptr<MemoryMap>> (*detect)(const MapInput& input);
 };
 
 }  // namespace vmsift

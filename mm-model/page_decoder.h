@@ -30,6 +30,17 @@ class PageDecoder {
     return (word(p + flags_) & hwpoison_mask_) != 0;
   }
   [[nodiscard]] bool knows_poison() const { return hwpoison_mask_ != 0; }
+  // Nobody has a reference to the page or maps it, and it has no type.
+  [[nodiscard]] bool is_idle(const std::byte* p) const {
+    return load_raw<std::uint32_t>(p + refcount_) == 0 &&
+           load_raw<std::uint32_t>(p + mapcount_) == 0xffffffff;
+  }
+  // All ones, as CONFIG_DEBUG_VM has them in struct pages that are not initialised
+  // (page_init_poison(), 4.19).
+  [[nodiscard]] bool is_blank(const std::byte* p) const {
+    return load_raw<std::uint32_t>(p + flags_) == 0xffffffff &&
+           load_raw<std::uint32_t>(p + refcount_) == 0xffffffff;
+  }
   // The word whose bit 0 makes a tail.
   [[nodiscard]] std::uint64_t compound_word(const std::byte* p) const {
     return word(p + compound_);
@@ -43,6 +54,7 @@ class PageDecoder {
   std::uint32_t size_;
   std::uint32_t flags_;
   std::uint32_t mapcount_;
+  std::uint32_t refcount_;
   std::uint32_t mapping_;
   std::uint32_t private_;
   std::uint32_t compound_;
@@ -70,6 +82,7 @@ PageDecoder<kSwap>::PageDecoder(const PageLayout& l)
     : size_(l.size),
       flags_(l.flags),
       mapcount_(l.mapcount),
+      refcount_(l.refcount),
       mapping_(l.mapping),
       private_(l.private_),
       compound_(l.compound),

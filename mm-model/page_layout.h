@@ -32,8 +32,10 @@ enum class Feature : std::uint8_t {
   hwpoison,    // PG_hwpoison
   offline,     // the mark of offline pages
   unaccepted,  // the mark of unaccepted memory
+  page_count,  // how many users a page has
+  online,      // which memory blocks are online
 };
-constexpr std::size_t kFeatures = 14;
+constexpr std::size_t kFeatures = 16;
 
 // A page type is a masked comparison of the 32-bit page_type word, whatever era it is from.
 struct TypeRule {
@@ -56,11 +58,16 @@ class PageLayout {
   [[nodiscard]] const std::string& missing(Feature f) const {
     return missing_[static_cast<std::size_t>(f)];
   }
+  // For what others than the note say of it.
+  void set_missing(Feature f, std::string why) {
+    missing_[static_cast<std::size_t>(f)] = std::move(why);
+  }
 
   // Bytes. Offsets are into struct page; `compound` is where bit 0 marks a tail.
   std::uint32_t size = 0;
   std::uint32_t flags = 0;
   std::uint32_t mapcount = 0;
+  std::uint32_t refcount = 0;
   std::uint32_t mapping = 0;
   std::uint32_t private_ = 0;
   std::uint32_t compound = 0;
@@ -90,9 +97,6 @@ class PageLayout {
   void detect_types(const Vmcoreinfo& note);
   void detect_compound(const Vmcoreinfo& note);
   void detect_hugetlb(const Vmcoreinfo& note);
-  void set_missing(Feature f, std::string why) {
-    missing_[static_cast<std::size_t>(f)] = std::move(why);
-  }
   std::uint32_t require_offset(const Vmcoreinfo& note, Feature f, const char* name,
                                std::uint32_t width);
   std::uint64_t require_flag(const Vmcoreinfo& note, Feature f, const char* name);

@@ -4,10 +4,10 @@
 namespace vmsift {
 
 KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
-                                DetectOptions /*options*/) {
+                                DetectOptions options) {
   KernelModel model;
   model.note_ = std::move(note);
-  auto placed = model.detect_addresses(source.info());
+  auto placed = model.detect_addresses(source.info(), options.archs);
   model.pages_ = PageLayout::detect(model.note_);
   if (placed) placed = model.detect_memory(source);
   if (!placed) {
@@ -39,9 +39,10 @@ std::vector<Downgrade> KernelModel::downgrades() const {
   return downgrades;
 }
 
-Result<void> KernelModel::detect_addresses(const DumpInfo& dump) {
+Result<void> KernelModel::detect_addresses(const DumpInfo& dump,
+                                           std::span<const Arch* const> archs) {
   if (note_.empty()) return error("the dump has no VMCOREINFO");
-  arch_ = find_arch(dump.machine, dump.machine_name);
+  arch_ = find_arch(dump.machine, dump.machine_name, archs);
   if (arch_ == nullptr) {
     return error("machine {} \"{}\" is not known", dump.machine, dump.machine_name);
   }
@@ -49,6 +50,7 @@ Result<void> KernelModel::detect_addresses(const DumpInfo& dump) {
   if (!layout) return layout.take_error();
   *addresses_ = std::move(*layout);
   addresses_->table.order = dump.order;
+  addresses_->word_bytes = arch_->word_bytes;
   can_translate_ = true;
   return {};
 }
@@ -57,9 +59,12 @@ Result<void> KernelModel::detect_memory(const MemorySource& source) {
   if (pages_.size == 0) return error("{} is missing", pages_.missing(Feature::flags));
   AddressSpace memory(*addresses_, source);
   if (auto checked = check_translation(memory); !checked) return checked;
-  auto map = MemoryMap::detect(*arch_, source, note_, pages_.size, memory);
+  auto map = MemoryMap::detect({*arch_, source, note_, pages_.size, memory});
   if (!map) return map.take_error();
-  map_ = *map;
+  map_ = std::move(*map);
+  if (const auto why = map_->why_never_offline(); !why.empty()) {
+    pages_.set_missing(Feature::online, std::string(why));
+  }
   return {};
 }
 

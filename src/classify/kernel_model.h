@@ -12,7 +12,7 @@
 #include "src/input/memory_source.h"
 
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +25,7 @@ struct Downgrade {
 
 struct DetectOptions {
   bool use_btf = true;  // the kernel's own type information fills what the note lacks
+  std::span<const Arch* const> archs = all_archs();
 };
 
 class KernelModel {
@@ -42,14 +43,14 @@ class KernelModel {
   [[nodiscard]] const Arch* arch() const { return arch_; }  // nullptr: not known
   [[nodiscard]] const AddressLayout& addresses() const { return *addresses_; }
   [[nodiscard]] const PageLayout& pages() const { return pages_; }
-  [[nodiscard]] const std::optional<MemoryMap>& memory_map() const { return map_; }
+  [[nodiscard]] const MemoryMap* memory_map() const { return map_.get(); }  // nullptr: no pages
   [[nodiscard]] const RuleTable& rules() const { return *rules_; }
   [[nodiscard]] std::vector<Downgrade> downgrades() const;
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
   [[nodiscard]] bool can_translate() const { return can_translate_; }
 
  private:
-  Result<void> detect_addresses(const DumpInfo& dump);
+  Result<void> detect_addresses(const DumpInfo& dump, std::span<const Arch* const> archs);
   Result<void> detect_memory(const MemorySource& source);
   Result<void> check_translation(AddressSpace& memory);
 
@@ -60,7 +61,7 @@ class KernelModel {
   PageLayout pages_;
   Objections objections_;
   std::unique_ptr<RuleTable> rules_;
-  std::optional<MemoryMap> map_;
+  std::unique_ptr<const MemoryMap> map_;
   std::string no_memory_map_;  // why
   std::vector<std::string> warnings_;
 };

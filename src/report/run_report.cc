@@ -87,7 +87,7 @@ void describe_input(JsonWriter& json, const MemorySource& source, const KernelMo
     json.begin_object()
         .field("name", rule.filter->name)
         .field("class", name_of(rule.filter->page_class))
-        .field("on", model.memory_map().has_value() && rule.off.empty())
+        .field("on", model.memory_map() != nullptr && rule.off.empty())
         .field("reason", rule.off)
         .field("evidence", rule.evidence)
         .end_object();
