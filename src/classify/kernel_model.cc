@@ -8,6 +8,7 @@ KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
   KernelModel model;
   model.note_ = std::move(note);
   auto placed = model.detect_addresses(source.info(), options.archs);
+  model.detect_types(source, options);
   model.pages_ = PageLayout::detect(model.note_);
   if (placed) placed = model.detect_memory(source);
   if (!placed) {
@@ -15,6 +16,7 @@ KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
     model.no_memory_map_ = placed.message();
   }
   model.rules_ = std::make_unique<RuleTable>(model.pages_, model.objections_);
+  model.find_rules_by_btf();
   return model;
 }
 
@@ -53,6 +55,33 @@ Result<void> KernelModel::detect_addresses(const DumpInfo& dump,
   addresses_->word_bytes = arch_->word_bytes;
   can_translate_ = true;
   return {};
+}
+
+void KernelModel::detect_types(const MemorySource& source, const DetectOptions& options) {
+  if (!options.use_btf) {
+    btf_.reason = "--no-btf";
+  } else if (!can_translate_) {
+    btf_.reason = "the kernel's memory cannot be read";
+  } else {
+    AddressSpace memory(*addresses_, source);
+    btf_ = supply_from_btf(note_, source.info().order, memory);
+  }
+  for (const std::string& key : btf_.contradicted) {
+    warnings_.push_back(
+        fmt::format("{} of the note contradicts the kernel's BTF: neither is used", key));
+  }
+}
+
+void KernelModel::find_rules_by_btf() {
+  if (btf_.supplied.empty()) return;
+  Vmcoreinfo bare_note = note_;
+  for (const std::string& key : btf_.supplied) bare_note.remove(key);
+  const RuleTable bare(PageLayout::detect(bare_note));
+  for (std::size_t i = 0; i < rules_->rules().size(); ++i) {
+    const RuleStatus& rule = rules_->rules()[i];
+    if (rule.off.empty() && !bare.rules()[i].off.empty())
+      rules_by_btf_.push_back(rule.filter->name);
+  }
 }
 
 Result<void> KernelModel::detect_memory(const MemorySource& source) {
