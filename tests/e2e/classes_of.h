@@ -2,7 +2,7 @@
 // The class that the library gives to every page of a dump, for tools that compare classes.
 #pragma once
 
-#include "src/classify/classify_dump.h"
+#include "src/classify/reconcile.h"
 #include "src/input/open.h"
 
 #include <algorithm>
@@ -30,6 +30,21 @@ inline std::unique_ptr<MemorySource> open_vmcore(const std::string& path) {
     }
   }
   return std::move(*source);
+}
+
+// What a dump is made by: the model, corrected where the kernel's own counters contradict it.
+struct Understanding {
+  KernelModel model;
+  Reconciliation reconciled;
+};
+
+inline Understanding understand(const std::string& note, const MemorySource& source,
+                                const DetectOptions& options) {
+  Understanding u{KernelModel::detect(Vmcoreinfo(note), source, options), {}};
+  Reconciler reconciler(u.model, source, 1);
+  if (auto settled = reconciler.settle(); !settled) die(settled.message());
+  u.reconciled = reconciler.result();
+  return u;
 }
 
 struct Classes {

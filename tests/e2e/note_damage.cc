@@ -8,8 +8,8 @@
 // chance (the same ones in every run), to no number at all, cut, doubled; the text is cut too. With
 // each of these notes every page is classified, and the rules of vmsift hold:
 //   lost     no level drops a page that it keeps with the true note
-//   unnamed  of what is kept in addition the rule is off, or a downgrade, a warning or an anomaly
-//            says so
+//   unnamed  of what is kept in addition the rule is off, or a downgrade, a warning, a verdict of
+//            the kernel's counters or an anomaly says so
 //   slow     a note of nonsense does not make a hang
 // A line "lost|unnamed|slow NOTE: what" for each that does not, then a line of counts. On stderr
 // stands each note before it is tried: the last one if this program dies. Exit: 0 all holds, 1 not
@@ -104,18 +104,18 @@ Loss loss(const Classes& truth, const Classes& now, unsigned level) {
 class Trial {
  public:
   Trial(const MemorySource& source, DetectOptions options) : source_(source), options_(options) {
-    truth_ = look(detect(source.info().vmcoreinfo));
+    truth_ = look(understand(source.info().vmcoreinfo, source, options).model);
   }
 
   void run(const Variant& variant) {
     std::fprintf(stderr, "%s\n", variant.name.c_str());
     const auto start = std::chrono::steady_clock::now();
-    const KernelModel model = detect(variant.text);
-    const Looks now = look(model);
+    const Understanding kernel = understand(variant.text, source_, options_);
+    const Looks now = look(kernel.model);
     if (std::chrono::steady_clock::now() - start > kPatience) complain("slow", variant, "");
     ++tried_;
     check_lost(variant, now);
-    check_named(variant, now, model);
+    check_named(variant, now, kernel);
   }
 
   bool conclude() const {
@@ -124,10 +124,6 @@ class Trial {
   }
 
  private:
-  KernelModel detect(const std::string& text) const {
-    return KernelModel::detect(Vmcoreinfo(text), source_, options_);
-  }
-
   Looks look(const KernelModel& model) const {
     return {classes_of(source_, model), classes_of(source_, model, dropped_classes(kMaxLevel))};
   }
@@ -151,9 +147,11 @@ class Trial {
     }
   }
 
-  void check_named(const Variant& variant, const Looks& now, const KernelModel& model) {
+  void check_named(const Variant& variant, const Looks& now, const Understanding& kernel) {
+    const KernelModel& model = kernel.model;
     const Anomalies& a = now.passing.totals.anomalies;
     const bool named = !model.downgrades().empty() || !model.warnings().empty() ||
+                       !kernel.reconciled.verdicts.empty() ||
                        a.unreadable + a.no_memory_map + a.torn_blocks + a.orphan_tails != 0;
     ClassSet off;
     for (const RuleStatus& rule : model.rules().rules()) {

@@ -24,12 +24,18 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
-void print(const KernelModel& model, const Anomalies& anomalies) {
+void print(const Understanding& kernel, const Anomalies& anomalies) {
+  const KernelModel& model = kernel.model;
   std::string names;
   for (const std::string_view name : kPageClassNames) names += fmt::format(" {}", name);
   fmt::print("classes:{}\n", names);
   for (const Downgrade& d : model.downgrades()) fmt::print("kept: {}: {}\n", d.rule, d.reason);
   for (const std::string& w : model.warnings()) fmt::print("warning: {}\n", w);
+  for (const Comparison& c : kernel.reconciled.comparisons) {
+    fmt::print("counted: {}: {} by the rules, {} by {} ({})\n", c.what, c.found, c.counted,
+               c.counter, c.agree ? "agree" : "differ");
+  }
+  for (const std::string& v : kernel.reconciled.verdicts) fmt::print("verdict: {}\n", v);
   fmt::print("anomalies: unreadable {} no_memory_map {} torn_blocks {} orphan_tails {}\n",
              anomalies.unreadable, anomalies.no_memory_map, anomalies.torn_blocks,
              anomalies.orphan_tails);
@@ -51,13 +57,13 @@ int run(std::vector<std::string> arguments) {
   }
   if (arguments.size() != 2) die("usage: page_classes [--no-btf] [--note FILE] VMCORE OUT");
   const auto source = open_vmcore(arguments[0]);
-  const Vmcoreinfo note(note_file.empty() ? source->info().vmcoreinfo : read_text(note_file));
-  const KernelModel model = KernelModel::detect(note, *source, options);
-  const Classes classes = classes_of(*source, model);
+  const std::string note = note_file.empty() ? source->info().vmcoreinfo : read_text(note_file);
+  const Understanding kernel = understand(note, *source, options);
+  const Classes classes = classes_of(*source, kernel.model);
   std::ofstream out(arguments[1], std::ios::binary);
   for (const PageClass c : classes.of) out.put(static_cast<char>(c));
   if (!out.flush()) die(arguments[1] + " cannot be written");
-  print(model, classes.totals.anomalies);
+  print(kernel, classes.totals.anomalies);
   return 0;
 }
 
