@@ -51,7 +51,8 @@ bool is_aggregate(const Type& type) {
   return type.kind == Kind::structure || type.kind == Kind::union_;
 }
 
-bool contains(std::span<const std::string_view> names, std::string_view name) {
+template <class Names, class Name>
+bool contains(const Names& names, const Name& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
@@ -60,7 +61,9 @@ std::vector<std::string_view> all_names(const BtfQuestions& q) {
   for (const auto list : {q.types, q.enums, q.enumerators}) {
     names.insert(names.end(), list.begin(), list.end());
   }
-  for (const auto& [type, member] : q.members) names.insert(names.end(), {type, member});
+  for (const auto members : {q.members, q.arrays}) {
+    for (const auto& [type, member] : members) names.insert(names.end(), {type, member});
+  }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
@@ -145,14 +148,11 @@ void BtfReading::take_members(std::string_view of, const Type& type, std::uint64
 void BtfReading::take_member(std::string_view of, std::string_view name, std::uint64_t offset,
                              std::uint32_t type) {
   const std::pair key(of, name);
-  if (std::find(questions_.members.begin(), questions_.members.end(), key) ==
-      questions_.members.end()) {
-    return;
-  }
-  Btf::Member member{offset, std::nullopt};
+  if (contains(questions_.members, key)) answers_.offsets_.try_emplace(key, offset);
+  if (!contains(questions_.arrays, key)) return;
   const auto resolved = types_.resolve(type);
-  if (resolved && resolved->kind == Kind::array) member.length = types_.word(*resolved, 0, 2);
-  answers_.members_.try_emplace(key, member);
+  if (!resolved || resolved->kind != Kind::array) return;
+  if (const auto length = types_.word(*resolved, 0, 2)) answers_.lengths_.try_emplace(key, *length);
 }
 
 void BtfReading::take_enumerators(const Type& type) {
@@ -185,24 +185,30 @@ Result<Btf> Btf::read(AddressSpace& memory, ByteOrder order, VirtAddr begin, Vir
   return BtfReading(memory, order, *sections, std::move(*names), questions).run();
 }
 
+namespace {
+
+template <class Map, class Key>
+std::optional<typename Map::mapped_type> find_in(const Map& map, const Key& key) {
+  const auto it = map.find(key);
+  return it == map.end() ? std::nullopt : std::optional(it->second);
+}
+
+}  // namespace
+
 std::optional<std::uint64_t> Btf::size_of(std::string_view type) const {
-  const auto it = sizes_.find(type);
-  return it == sizes_.end() ? std::nullopt : std::optional(it->second);
+  return find_in(sizes_, type);
 }
 
 std::optional<std::uint64_t> Btf::offset_of(std::string_view type, std::string_view member) const {
-  const auto it = members_.find({type, member});
-  return it == members_.end() ? std::nullopt : std::optional(it->second.offset);
+  return find_in(offsets_, MemberName(type, member));
 }
 
 std::optional<std::uint64_t> Btf::length_of(std::string_view type, std::string_view member) const {
-  const auto it = members_.find({type, member});
-  return it == members_.end() ? std::nullopt : it->second.length;
+  return find_in(lengths_, MemberName(type, member));
 }
 
 std::optional<std::int64_t> Btf::enumerator(std::string_view name) const {
-  const auto it = enumerators_.find(name);
-  return it == enumerators_.end() ? std::nullopt : std::optional(it->second);
+  return find_in(enumerators_, name);
 }
 
 }  // namespace vmsift

@@ -19,7 +19,8 @@ namespace vmsift {
 // The names must outlive the Btf.
 struct BtfQuestions {
   std::span<const std::string_view> types;  // structures, unions, typedefs of them
-  std::span<const std::pair<std::string_view, std::string_view>> members;  // of these types
+  // Of these types: members for their offsets, and those for their lengths, which are arrays.
+  std::span<const std::pair<std::string_view, std::string_view>> members, arrays;
   std::span<const std::string_view> enums;
   std::span<const std::string_view> enumerators;  // of these enums
 };
@@ -43,14 +44,11 @@ class Btf {
 
  private:
   friend class BtfReading;
-  struct Member {
-    std::uint64_t offset = 0;
-    std::optional<std::uint64_t> length;
-  };
   using MemberName = std::pair<std::string_view, std::string_view>;
 
   std::map<std::string_view, std::uint64_t> sizes_;
-  std::map<MemberName, Member> members_;
+  std::map<MemberName, std::uint64_t> offsets_;
+  std::map<MemberName, std::uint64_t> lengths_;
   std::map<std::string_view, std::int64_t> enumerators_;
 };
 

@@ -7,7 +7,7 @@
 namespace vmsift::btf {
 namespace {
 
-constexpr std::size_t kWindow = std::size_t{16} << 10;
+constexpr std::size_t kWindow = std::size_t{64} << 10;
 // Strings are there once each. More are nobody's but an attacker's.
 constexpr std::size_t kMostFound = 4096;
 

@@ -8,7 +8,7 @@ constexpr std::uint16_t kMagic = 0xeb9f;
 constexpr std::size_t kHeaderBytes = 24;
 constexpr std::size_t kHeaderWithLayout = 32;  // 7.1
 constexpr std::size_t kMostHeaderBytes = 4096;
-constexpr std::size_t kSweepBytes = std::size_t{16} << 10;
+constexpr std::size_t kSweepBytes = std::size_t{64} << 10;
 constexpr std::size_t kNearBytes = std::size_t{2} << 10;
 constexpr unsigned kLongestChain = 32;
 

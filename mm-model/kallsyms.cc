@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kTokens = 256;
 constexpr std::size_t kMostTokenBytes = 128;  // a token is shorter than a name
-constexpr std::size_t kWindow = std::size_t{16} << 10;
+constexpr std::size_t kWindow = std::size_t{64} << 10;
 
 // What the 256 values of a byte stand for.
 class Tokens {
@@ -55,54 +55,55 @@ class Tokens {
   std::array<std::uint32_t, kTokens> length_;
 };
 
-// The names that are looked for. Nearly all symbols are told from them by their length and first
-// characters, before they are put together.
+// The names that are looked for. Nearly all symbols are told from them by their first characters
+// and their length, before they are put together.
 class Wanted {
  public:
   explicit Wanted(std::span<const std::string_view> names) : names_(names.begin(), names.end()) {
     std::sort(names_.begin(), names_.end());
     for (const std::string_view name : names_) {
-      if (name.size() < 2 || name.size() >= kLengths) continue;
-      starts_.set(start_of(name[0], name[1]));
-      lengths_.set(name.size());
+      if (name.size() < kStart || name.size() > kLongest) continue;
+      starts_.set(hash(name.data(), 0));
+      shapes_.set(hash(name.data(), name.size()));
     }
   }
 
-  // `stored` is a name in tokens.
+  // `stored` is a name in tokens; nullptr: not one of them.
   [[nodiscard]] const std::string_view* find(std::span<const std::byte> stored,
                                              const Tokens& tokens) const {
-    std::array<char, kLengths> text;
+    std::array<char, 1 + kStart> start;  // with the type
+    std::size_t n = 0;
+    for (std::size_t i = 0; i < stored.size() && n < start.size(); ++i) {
+      const std::string_view token = tokens[stored[i]];
+      for (std::size_t j = 0; j < token.size() && n < start.size(); ++j) start[n++] = token[j];
+    }
+    if (n < start.size() || !starts_.test(hash(&start[1], 0))) return nullptr;
     std::size_t size = 0;
-    std::size_t i = 0;
-    // Up to the two characters behind the type.
-    for (; i < stored.size() && size < 3; ++i) {
-      const std::string_view token = tokens[stored[i]];
-      std::copy(token.begin(), token.end(), text.begin() + static_cast<std::ptrdiff_t>(size));
-      size += token.size();
-    }
-    if (size < 3 || !starts_.test(start_of(text[1], text[2]))) return nullptr;
-    std::size_t whole = size;
-    for (std::size_t j = i; j < stored.size(); ++j) whole += tokens.length(stored[j]);
-    if (whole - 1 >= kLengths - kMostTokenBytes || !lengths_.test(whole - 1)) return nullptr;
-    for (; i < stored.size(); ++i) {
-      const std::string_view token = tokens[stored[i]];
-      std::copy(token.begin(), token.end(), text.begin() + static_cast<std::ptrdiff_t>(size));
-      size += token.size();
-    }
-    const std::string_view name(text.data() + 1, whole - 1);
+    for (const std::byte token : stored) size += tokens.length(token);
+    --size;  // less the type
+    if (size > kLongest || !shapes_.test(hash(&start[1], size))) return nullptr;
+    std::string text;
+    for (const std::byte token : stored) text += tokens[token];
+    const auto name = std::string_view(text).substr(1);
     const auto found = std::lower_bound(names_.begin(), names_.end(), name);
     return found != names_.end() && *found == name ? &*found : nullptr;
   }
 
  private:
-  static constexpr std::size_t kLengths = 4 * kMostTokenBytes;
-  static std::size_t start_of(char a, char b) {
-    return static_cast<unsigned char>(a) * std::size_t{256} + static_cast<unsigned char>(b);
+  static constexpr std::size_t kStart = 3;     // "prb" is the shortest
+  static constexpr std::size_t kLongest = 64;  // of the names that may be looked for
+  static constexpr std::size_t kBits = 8192;
+
+  static std::size_t hash(const char* start, std::size_t size) {
+    std::size_t value = size;
+    for (std::size_t i = 0; i < kStart; ++i)
+      value = value * 67 + static_cast<unsigned char>(start[i]);
+    return value % kBits;
   }
 
   std::vector<std::string_view> names_;
-  std::bitset<65536> starts_;
-  std::bitset<kLengths> lengths_;
+  std::bitset<kBits> starts_;
+  std::bitset<kBits> shapes_;  // with the length
 };
 
 struct Found {

@@ -61,7 +61,7 @@ Result<BtfFacts> read_facts(const Vmcoreinfo& note, ByteOrder order, AddressSpac
   AskedNames asked = asked_names();
   asked.symbols.insert(asked.symbols.end(), {kBegin, kEnd});
   asked.types.push_back(kZoneReferences.first);
-  asked.members.insert(asked.members.end(), {kZoneReferences, kZones});
+  asked.arrays.insert(asked.arrays.end(), {kZoneReferences, kZones});
 
   auto symbols = Kallsyms::read(note, order, memory, asked.symbols);
   if (!symbols) return symbols.take_error();
@@ -69,7 +69,7 @@ Result<BtfFacts> read_facts(const Vmcoreinfo& note, ByteOrder order, AddressSpac
   const auto end = symbols->address(kEnd);
   if (!begin || !end) return error("the kernel has no BTF");
   auto btf = Btf::read(memory, order, *begin, *end,
-                       {asked.types, asked.members, kNoteEnums, asked.enumerators});
+                       {asked.types, asked.members, asked.arrays, kNoteEnums, asked.enumerators});
   if (!btf) return btf.take_error();
   return BtfFacts(std::move(*symbols), std::move(*btf));
 }

@@ -15,38 +15,40 @@ namespace vmsift {
 
 class MemoryWindow {
  public:
-  // `size` bytes from `begin` on, seen at most `buffer` at a time. `memory` must outlive it.
+  // `size` bytes from `begin` on, seen at most `buffer` at a time, a power of two. `memory` must
+  // outlive it.
   MemoryWindow(AddressSpace& memory, VirtAddr begin, std::uint64_t size, std::size_t buffer)
       : memory_(memory), begin_(begin), size_(size), buffer_(buffer) {}
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
 
-  // All bytes that the buffer has from `offset` on, at least `n` (up to the buffer's size) of them;
-  // empty when these are beyond the end or cannot be read. Valid until the next call.
+  // All bytes that the buffer has from `offset` on, at least `n` of them (up to half of the
+  // buffer); empty when these are beyond the end or cannot be read. Valid until the next call.
   [[nodiscard]] std::span<const std::byte> from(std::uint64_t offset, std::size_t n) {
-    if (offset >= held_from_ && offset - held_from_ <= held_ &&
-        n <= held_ - (offset - held_from_)) {
-      const auto skip = static_cast<std::size_t>(offset - held_from_);
-      return std::span(buffer_).subspan(skip, held_ - skip);
-    }
-    return refill(offset, n);
+    if (n > size_ || offset > size_ - n || n > buffer_.size() / 2) return {};
+    if (!holds(offset, n)) refill(offset, n);
+    return holds(offset, n) ? held().subspan(static_cast<std::size_t>(offset - held_from_))
+                            : std::span<const std::byte>();
   }
 
  private:
-  std::span<const std::byte> refill(std::uint64_t offset, std::size_t n) {
-    held_ = 0;
-    if (offset > size_ || n > size_ - offset || n > buffer_.size()) return {};
-    const auto all =
-        static_cast<std::size_t>(std::min<std::uint64_t>(buffer_.size(), size_ - offset));
-    // What lies behind may be missing without harm.
-    for (const std::size_t bytes : {all, n}) {
-      if (memory_.read(begin_ + offset, std::span(buffer_).first(bytes))) {
-        held_from_ = offset;
-        held_ = bytes;
-        return std::span(buffer_).first(bytes);
-      }
-    }
-    return {};
+  [[nodiscard]] std::span<const std::byte> held() const { return std::span(buffer_).first(held_); }
+  [[nodiscard]] bool holds(std::uint64_t offset, std::size_t n) const {
+    return offset >= held_from_ && offset + n <= held_from_ + held_;
+  }
+
+  void refill(std::uint64_t offset, std::size_t n) {
+    // Aligned, so that whole pages are read where the buffer is large. What lies around may be
+    // missing without harm.
+    const std::uint64_t back = (begin_.value + offset) % (buffer_.size() / 2);
+    const std::uint64_t from = offset - std::min(back, offset);
+    const std::uint64_t all = std::min<std::uint64_t>(buffer_.size(), size_ - from);
+    if (!hold(from, all) && !hold(offset, n)) held_ = 0;
+  }
+  bool hold(std::uint64_t from, std::uint64_t bytes) {
+    held_from_ = from;
+    held_ = static_cast<std::size_t>(bytes);
+    return memory_.read(begin_ + from, std::span(buffer_).first(held_));
   }
 
   AddressSpace& memory_;

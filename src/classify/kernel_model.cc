@@ -9,6 +9,15 @@ namespace vmsift {
 
 KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
                                 DetectOptions options) {
+  // From pages that must be decompressed first, BTF takes as long as classifying a small dump does:
+  // it is read for a note that is not enough.
+  if (options.use_btf && source.info().stores_encoded) {
+    DetectOptions without = options;
+    without.use_btf = false;
+    KernelModel model = detect(note, source, without);
+    model.btf_.reason = "the note is enough";
+    if (model.downgrades().empty()) return model;
+  }
   KernelModel model;
   model.note_ = std::move(note);
   auto placed = model.detect_addresses(source.info(), options.archs);

@@ -146,9 +146,10 @@ AskedNames asked_names() {
     if (kind == "SYMBOL") asked.symbols.push_back(name);
     if (kind == "NUMBER") asked.enumerators.push_back(name);
     if (kind != "SYMBOL" && kind != "NUMBER") asked.types.push_back(name);
-    if (!member.empty()) asked.members.emplace_back(name, member);
-    if (name == "printk_info_subsystem") asked.members.emplace_back("dev_printk_info", "subsystem");
-    if (name == "printk_info_device") asked.members.emplace_back("dev_printk_info", "device");
+    if (kind == "OFFSET") asked.members.emplace_back(name, member);
+    if (kind == "LENGTH" && !member.empty()) asked.arrays.emplace_back(name, member);
+    if (name == "printk_info_subsystem") asked.arrays.emplace_back("dev_printk_info", "subsystem");
+    if (name == "printk_info_device") asked.arrays.emplace_back("dev_printk_info", "device");
   }
   for (const TypeKey& type : kTypeKeys) {
     asked.enumerators.push_back(type.in_top_byte);
@@ -161,6 +162,7 @@ AskedNames asked_names() {
   once(asked.symbols);
   once(asked.types);
   once(asked.members);
+  once(asked.arrays);
   once(asked.enumerators);
   return asked;
 }

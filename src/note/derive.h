@@ -32,7 +32,8 @@ std::string derive_value(const KeyRule& rule, const KernelFacts& facts);
 struct AskedNames {
   std::vector<std::string_view> symbols;
   std::vector<std::string_view> types;
-  std::vector<std::pair<std::string_view, std::string_view>> members;
+  std::vector<std::pair<std::string_view, std::string_view>> members;  // for their offsets
+  std::vector<std::pair<std::string_view, std::string_view>> arrays;   // members, for their lengths
   std::vector<std::string_view> enumerators;
 };
 AskedNames asked_names();
