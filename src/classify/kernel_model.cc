@@ -8,7 +8,7 @@ KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
   KernelModel model;
   model.note_ = std::move(note);
   auto placed = model.detect_addresses(source.info(), options.archs);
-  model.pages_ = PageLayout::detect(model.note_);
+  model.pages_ = PageLayout::detect(model.note_, model.addresses_->word_bytes);
   if (placed) placed = model.detect_memory(source);
   if (!placed) {
     model.map_.reset();
