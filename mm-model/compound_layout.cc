@@ -29,18 +29,18 @@ void PageLayout::detect_compound(const Vmcoreinfo& note) {
   } else if (tail_mask == 0) {
     set_missing(Feature::compound, missing(Feature::tails));
   } else if (has(Feature::compound)) {
-    set_evidence(Feature::compound, fmt::format("PG_head=bit {}, order {}",
-                                                std::countr_zero(head_mask),
-                                                evidence(Feature::compound)));
+    set_evidence(Feature::compound,
+                 fmt::format("PG_head=bit {}, order {}", std::countr_zero(head_mask),
+                             evidence(Feature::compound)));
   }
 }
 
 void PageLayout::detect_order(const Vmcoreinfo& note) {
   const auto order = note.offset("page.compound_order");
   const auto folio_order = note.offset("folio._folio_order");
-  const bool since_6_6 =
-      note.offset("page.compound_info") || note.has_number("PG_hugetlb") ||
-      note.has_number("PAGE_HUGETLB_MAPCOUNT_VALUE") || note.has_number("PAGE_SLAB_MAPCOUNT_VALUE");
+  const bool since_6_6 = note.offset("page.compound_info") || note.has_number("PG_hugetlb") ||
+                         note.has_number("PAGE_HUGETLB_MAPCOUNT_VALUE") ||
+                         note.has_number("PAGE_SLAB_MAPCOUNT_VALUE");
   if (order) {
     // One byte since 4.16, more before: the destructor stands in front of it and is as wide.
     const auto dtor = note.offset("page.compound_dtor");
@@ -100,8 +100,8 @@ void PageLayout::detect_hugetlb(const Vmcoreinfo& note) {
   }
   const bool is_list_word = head_in_private && hugetlb_offset == compound;
   if (hugetlb_mark == HugetlbMark::none) {
-    set_missing(Feature::hugetlb, head_in_private ? "SYMBOL(free_huge_page)"
-                                                  : "NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)");
+    set_missing(Feature::hugetlb,
+                head_in_private ? "SYMBOL(free_huge_page)" : "NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)");
   } else if (!has(Feature::compound)) {
     set_missing(Feature::hugetlb, missing(Feature::compound));
   } else if (hugetlb_mark == HugetlbMark::second_field && !is_list_word &&

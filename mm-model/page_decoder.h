@@ -140,7 +140,7 @@ bool PageDecoder<kSwap, Word>::is_hugetlb(const std::byte* second) const {
 
 template <bool kSwap, class Word>
 [[gnu::always_inline]] inline Traits PageDecoder<kSwap, Word>::decode(const std::byte* p,
-                                                                bool has_second) const {
+                                                                      bool has_second) const {
   const std::uint64_t flags = word(p + flags_);
   const std::uint64_t mapping = word(p + mapping_) & anon_mask_;
   const std::uint64_t tail = word(p + compound_) & tail_mask_;

@@ -122,9 +122,9 @@ class PageLayout {
   std::array<std::string, kFeatures> evidence_;
 };
 
-// Whether the note is from before 3.9 (2.6.24 on), which says nothing of _mapcount, page types, slab
-// pages and compound pages. Told by what all of those notes have and by the absence of every entry
-// that came later, so that no entry that got lost makes a newer note look like one of them.
+// Whether the note is from before 3.9 (2.6.24 on), which says nothing of _mapcount, page types,
+// slab pages and compound pages. Told by what all of those notes have and by the absence of every
+// entry that came later, so that no entry that got lost makes a newer note look like one of them.
 bool predates_page_types(const Vmcoreinfo& note);
 
 }  // namespace vmsift

@@ -125,9 +125,8 @@ void PageLayout::detect_types(const Vmcoreinfo& note) {
 // Types that the kernel has and its note does not name.
 void PageLayout::add_unnamed_types(const Vmcoreinfo& note) {
   const auto known = [this](auto same) { return std::any_of(types.begin(), types.end(), same); };
-  if (!known([](const TypeRule& r) {
-        return r.type == PageType::buddy && r.value == kBuddyType;
-      })) {
+  if (!known(
+          [](const TypeRule& r) { return r.type == PageType::buddy && r.value == kBuddyType; })) {
     return;
   }
   const auto add = [&](Feature f, PageType type, std::uint32_t value) {

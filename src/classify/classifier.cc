@@ -100,7 +100,7 @@ class StructPageClassifier : public Classifier {
 
 template <bool kSwap, class Word>
 void StructPageClassifier<kSwap, Word>::classify(PfnRange run, ClassSet skip,
-                                           std::span<PageClass> classes) {
+                                                 std::span<PageClass> classes) {
   base_ = run.begin;
   classes_ = classes;
   skip_ = skip;
@@ -279,7 +279,8 @@ void StructPageClassifier<kSwap, Word>::unreadable(PfnRange pages) {
 }
 
 template <bool kSwap, class Word>
-bool StructPageClassifier<kSwap, Word>::valid_order(Traits traits, std::uint64_t order, Pfn pfn) const {
+bool StructPageClassifier<kSwap, Word>::valid_order(Traits traits, std::uint64_t order,
+                                                    Pfn pfn) const {
   const bool compound = traits.type() != PageType::buddy && traits.type() != PageType::unaccepted;
   if (compound ? order == 0 || order > kMaxCompoundOrder : order >= model_.pages().buddy_orders) {
     return false;
@@ -297,7 +298,8 @@ PageClass StructPageClassifier<kSwap, Word>::block_class(Traits traits) const {
 
 // The block that `pfn`, the first page of a piece, lies inside of; nullopt when it begins one.
 template <bool kSwap, class Word>
-auto StructPageClassifier<kSwap, Word>::enclosing_block(Pfn pfn, VirtAddr at) -> std::optional<Block> {
+auto StructPageClassifier<kSwap, Word>::enclosing_block(Pfn pfn, VirtAddr at)
+    -> std::optional<Block> {
   std::vector<std::byte> raw(2 * std::size_t{struct_size_});
   if (!memory_.read(at, raw)) return std::nullopt;
   const Traits traits = decoder_.decode(raw.data(), true);

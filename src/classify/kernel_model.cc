@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/classify/kernel_model.h"
 
+#include "src/classify/self_check.h"
+
 namespace vmsift {
 
 KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
@@ -15,6 +17,7 @@ KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
     model.no_memory_map_ = placed.message();
   }
   model.rules_ = std::make_unique<RuleTable>(model.pages_, model.objections_);
+  model.known_pages_ = self_check(model, source);
   return model;
 }
 

@@ -45,6 +45,8 @@ class KernelModel {
   [[nodiscard]] const PageLayout& pages() const { return pages_; }
   [[nodiscard]] const MemoryMap* memory_map() const { return map_.get(); }  // nullptr: no pages
   [[nodiscard]] const RuleTable& rules() const { return *rules_; }
+  // Pages known to be the kernel's that the rules were tried on; see self_check.h.
+  [[nodiscard]] std::size_t known_pages() const { return known_pages_; }
   [[nodiscard]] std::vector<Downgrade> downgrades() const;
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
   [[nodiscard]] bool can_translate() const { return can_translate_; }
@@ -63,6 +65,7 @@ class KernelModel {
   std::unique_ptr<RuleTable> rules_;
   std::unique_ptr<const MemoryMap> map_;
   std::string no_memory_map_;  // why
+  std::size_t known_pages_ = 0;
   std::vector<std::string> warnings_;
 };
 
