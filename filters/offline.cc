@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Pages that the hypervisor took back or that were never given (page type "offline": balloon
-// since 5.0, virtio-mem, Hyper-V and Xen balloons, hot-plugged memory not onlined). A read may
-// fault in the hypervisor and there is nothing in them, so they are left out at every level.
+// since 5.0, virtio-mem, Hyper-V and Xen balloons). A read may fault in the hypervisor and there
+// is nothing in them, so they are left out at every level.
 #include "filters/filter.h"
 
 namespace vmsift {

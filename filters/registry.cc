@@ -6,15 +6,15 @@
 
 namespace vmsift {
 
-extern const Filter kHwPoison, kOffline, kUnaccepted, kFree, kSlab, kPageTable, kHugetlb, kCache,
-    kCachePrivate, kUser;
+extern const Filter kHwPoison, kOffline, kOfflineBlock, kUnaccepted, kFree, kSlab, kPageTable,
+    kHugetlb, kCache, kCachePrivate, kUser;
 
 namespace {
 
-constexpr std::array<const Filter*, 10> kFilters = {
+constexpr std::array<const Filter*, 11> kFilters = {
     &kHwPoison,  // before everything that would read the page
-    &kOffline,  &kUnaccepted, &kFree,         &kSlab, &kPageTable,
-    &kHugetlb,  &kCache,      &kCachePrivate, &kUser,
+    &kOffline,   &kOfflineBlock, &kUnaccepted, &kFree,         &kSlab,
+    &kPageTable, &kHugetlb,      &kCache,      &kCachePrivate, &kUser,
 };
 
 }  // namespace

@@ -32,6 +32,17 @@ class PageDecoder {
     return (word(p + flags_) & hwpoison_mask_) != 0;
   }
   [[nodiscard]] bool knows_poison() const { return hwpoison_mask_ != 0; }
+  // Nobody has a reference to the page or maps it, and it has no type.
+  [[nodiscard]] bool is_idle(const std::byte* p) const {
+    return load_raw<std::uint32_t>(p + refcount_) == 0 &&
+           load_raw<std::uint32_t>(p + mapcount_) == 0xffffffff;
+  }
+  // All ones, as CONFIG_DEBUG_VM has them in struct pages that are not initialised
+  // (page_init_poison(), 4.19).
+  [[nodiscard]] bool is_blank(const std::byte* p) const {
+    return load_raw<std::uint32_t>(p + flags_) == 0xffffffff &&
+           load_raw<std::uint32_t>(p + refcount_) == 0xffffffff;
+  }
   // Where a page that may be a tail has its head: the address of its struct page, or (since 7.1) a
   // mask that takes the address of any tail there. nullopt: the page is no tail. Checked against
   // nothing; before 4.4 it may be anything that a page has in page.private.
@@ -60,6 +71,7 @@ class PageDecoder {
   std::uint32_t size_;
   std::uint32_t flags_;
   std::uint32_t mapcount_;
+  std::uint32_t refcount_;
   std::uint32_t mapping_;
   std::uint32_t private_;
   std::uint32_t compound_;
@@ -90,6 +102,7 @@ PageDecoder<kSwap, Word>::PageDecoder(const PageLayout& l)
     : size_(l.size),
       flags_(l.flags),
       mapcount_(l.mapcount),
+      refcount_(l.refcount),
       mapping_(l.mapping),
       private_(l.private_),
       compound_(l.compound),

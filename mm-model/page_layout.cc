@@ -125,6 +125,9 @@ void PageLayout::detect_fields(const Vmcoreinfo& note) {
       {Feature::buddy, "page.private", word_bytes, &private_},
   }};
   for (const Field& f : fields) *f.offset = require_offset(note, f.feature, f.name, f.width);
+  // Renamed in 4.6 (0139aa7b7fa1).
+  const char* const count = note.offset("page._count") ? "page._count" : "page._refcount";
+  refcount = require_offset(note, Feature::page_count, count, 4);
   for (const Field& a : fields) {
     for (const Field& b : fields) {
       const auto at = note.offset(a.name);

@@ -33,8 +33,10 @@ enum class Feature : std::uint8_t {
   offline,     // the mark of offline pages
   unaccepted,  // the mark of unaccepted memory
   tables,      // the mark of page tables
+  page_count,  // how many users a page has
+  online,      // which memory blocks are online
 };
-constexpr std::size_t kFeatures = 15;
+constexpr std::size_t kFeatures = 17;
 
 // Where a compound page keeps its order; always in the second struct page.
 enum class OrderPlace : std::uint8_t { none, flags_low_byte, field };
@@ -56,12 +58,17 @@ class PageLayout {
   [[nodiscard]] const std::string& evidence(Feature f) const {
     return evidence_[static_cast<std::size_t>(f)];
   }
+  // For what others than the note say of it.
+  void set_missing(Feature f, std::string why) {
+    missing_[static_cast<std::size_t>(f)] = std::move(why);
+  }
 
   // Bytes. Offsets are into struct page; `compound` is where bit 0 marks a tail.
   unsigned word_bytes = 8;
   std::uint32_t size = 0;
   std::uint32_t flags = 0;
   std::uint32_t mapcount = 0;
+  std::uint32_t refcount = 0;
   std::uint32_t mapping = 0;
   std::uint32_t private_ = 0;
   std::uint32_t compound = 0;
@@ -111,9 +118,6 @@ class PageLayout {
   void detect_hugetlb(const Vmcoreinfo& note);
   [[nodiscard]] bool in_second_page(std::uint64_t offset, std::uint32_t width) const;
 
-  void set_missing(Feature f, std::string why) {
-    missing_[static_cast<std::size_t>(f)] = std::move(why);
-  }
   void set_evidence(Feature f, std::string what) {
     evidence_[static_cast<std::size_t>(f)] = std::move(what);
   }

@@ -14,7 +14,7 @@ namespace vmsift {
 enum class PageType : std::uint8_t {
   none,
   buddy,       // head of a free block
-  offline,     // balloon, virtio-mem, hot-plugged but not onlined: must not be touched
+  offline,     // balloon, virtio-mem: must not be touched
   unaccepted,  // head of a block that a confidential guest has not accepted yet
   hugetlb,
   slab,
@@ -32,7 +32,9 @@ class Traits {
   static constexpr std::uint16_t kAnon = 1U << 5;       // page.mapping says anonymous (or KSM)
   static constexpr std::uint16_t kHwPoison = 1U << 6;   // PG_hwpoison: must not be touched
   static constexpr unsigned kTypeShift = 7;
-  static constexpr std::size_t kCombinations = 1U << 10;
+  // In a memory block that is offline, and nobody has a reference to it or maps it.
+  static constexpr std::uint16_t kIdleOffline = 1U << 10;
+  static constexpr std::size_t kCombinations = 1U << 11;
 
   constexpr Traits() = default;
   constexpr explicit Traits(std::uint16_t bits) : bits_(bits) {}

@@ -8,8 +8,8 @@
 namespace vmsift {
 
 std::string_view name_of(TypeEncoding encoding) {
-  constexpr std::array<std::string_view, 5> kNames = {"unknown", "of free blocks alone", "cleared bit",
-                                                      "cleared high bit", "top byte"};
+  constexpr std::array<std::string_view, 5> kNames = {
+      "unknown", "of free blocks alone", "cleared bit", "cleared high bit", "top byte"};
   return kNames[static_cast<std::size_t>(encoding)];
 }
 

@@ -60,10 +60,15 @@ class StructPageClassifier : public Classifier {
     Pfn end = 0;
   };
 
-  void piece(PfnRange piece, std::optional<VirtAddr> structs);
+  // `structs` holds the struct pages of the page frames [first, pages.end), contiguous.
+  using Slice = void (StructPageClassifier::*)(const std::byte* structs, Pfn first, PfnRange pages);
+
+  void piece(PfnRange piece, const MapPart& part);
   void in_place(PfnRange piece, VirtAddr structs);
-  void gathered(PfnRange piece, VirtAddr structs);
+  void gathered(PfnRange piece, VirtAddr structs, Slice decide);
+  void gather(PfnRange pages, VirtAddr structs, Slice decide);
   void slice(const std::byte* structs, Pfn first, PfnRange pages);
+  void offline_slice(const std::byte* structs, Pfn first, PfnRange pages);
   Pfn decide_block(const std::byte* p, Traits traits, Pfn pfn);
   void take_block(Pfn pfn, const Block& block, Pfn limit);
   void unreadable(PfnRange pages);
@@ -107,7 +112,7 @@ void StructPageClassifier<kSwap, Word>::classify(PfnRange run, ClassSet skip,
   for (Pfn begin = run.begin; begin < run.end;) {
     const MapPart part = map_.part(begin, memory_);
     const Pfn end = std::min(run.end, part.end);
-    piece({begin, end}, part.structs);
+    piece({begin, end}, part);
     begin = end;
   }
   anomalies_.add(at_.anomalies);
@@ -116,21 +121,26 @@ void StructPageClassifier<kSwap, Word>::classify(PfnRange run, ClassSet skip,
 
 // Page frames whose struct pages follow each other in virtual memory.
 template <bool kSwap, class Word>
-void StructPageClassifier<kSwap, Word>::piece(PfnRange pages, std::optional<VirtAddr> structs) {
-  if (!structs) {
+void StructPageClassifier<kSwap, Word>::piece(PfnRange pages, const MapPart& part) {
+  if (!part.structs) {
     fill(pages.begin, pages.end, PageClass::unknown);
     at_.anomalies.no_memory_map += pages.size();
     return;
   }
   at_.next = pages.begin;
   at_.checked_until = pages.begin;
-  if (const auto block = enclosing_block(pages.begin, *structs)) {
+  const VirtAddr structs = *part.structs;
+  if (part.offline) {
+    gathered(pages, structs, &StructPageClassifier::offline_slice);
+    return;
+  }
+  if (const auto block = enclosing_block(pages.begin, structs)) {
     take_block(pages.begin, *block, pages.end);
   }
-  if (page_size_ % struct_size_ == 0 && structs->value % struct_size_ == 0) {
-    in_place(pages, *structs);
+  if (page_size_ % struct_size_ == 0 && structs.value % struct_size_ == 0) {
+    in_place(pages, structs);
   } else {
-    gathered(pages, *structs);
+    gathered(pages, structs, &StructPageClassifier::slice);
   }
 }
 
@@ -187,27 +197,51 @@ void StructPageClassifier<kSwap, Word>::in_place(PfnRange pages, VirtAddr struct
   }
 }
 
-// SIZE(page) does not divide the page size (48 or 56 bytes): struct pages are copied together
-// first.
+// SIZE(page) does not divide the page size (48 or 56 bytes), or time does not matter: struct pages
+// are copied together first. `structs` is the struct page of pages.begin.
 template <bool kSwap, class Word>
-void StructPageClassifier<kSwap, Word>::gathered(PfnRange pages, VirtAddr structs) {
+void StructPageClassifier<kSwap, Word>::gathered(PfnRange pages, VirtAddr structs, Slice decide) {
   gather_.resize(kGathered * struct_size_);
   for (Pfn pfn = pages.begin; pfn < pages.end;) {
     // Cut in front of an even page frame: a head is one, and is told with the page behind it.
     const Pfn end = std::min<Pfn>(pages.end, align_down<Pfn>(pfn, 2) + kGathered);
-    const auto bytes = std::span(gather_).first((end - pfn) * struct_size_);
-    if (end <= at_.next) {
-      // all of it lies in a block that is left out
-    } else if (memory_.read(structs + (pfn - pages.begin) * struct_size_, bytes)) {
-      slice(bytes.data(), pfn, {pfn, end});
-    } else {
-      unreadable({pfn, end});
-    }
+    gather({pfn, end}, structs + (pfn - pages.begin) * struct_size_, decide);
     pfn = end;
   }
 }
 
-// `structs` holds the struct pages of the page frames [first, pages.end), contiguous.
+// Where not all of them can be read, halves are tried, down to a head and what is behind it.
+template <bool kSwap, class Word>
+void StructPageClassifier<kSwap, Word>::gather(PfnRange pages, VirtAddr structs, Slice decide) {
+  if (pages.end <= at_.next) return;  // all of it lies in a block that is left out
+  const auto bytes = std::span(gather_).first(pages.size() * struct_size_);
+  const Pfn middle = align_down<Pfn>(pages.begin + pages.size() / 2, 2);
+  if (memory_.read(structs, bytes)) {
+    (this->*decide)(bytes.data(), pages.begin, pages);
+  } else if (middle <= pages.begin) {
+    unreadable(pages);
+  } else {
+    gather({pages.begin, middle}, structs, decide);
+    gather({middle, pages.end}, structs + (middle - pages.begin) * struct_size_, decide);
+  }
+}
+
+// A memory block that is offline. Its struct pages may never have been initialised, so that they
+// are believed in three things alone: a memory error, a mark of memory taken back, and no user.
+template <bool kSwap, class Word>
+void StructPageClassifier<kSwap, Word>::offline_slice(const std::byte* structs, Pfn first,
+                                                      PfnRange pages) {
+  for (Pfn pfn = pages.begin; pfn < pages.end; ++pfn) {
+    const std::byte* p = structs + (pfn - first) * struct_size_;
+    const Traits traits = decoder_.decode(p, pfn + 1 < pages.end);
+    const bool idle = traits.bits() == 0 && decoder_.is_idle(p);
+    const PageClass said = rules_.classify(idle ? Traits(Traits::kIdleOffline) : traits);
+    const bool believed = said == PageClass::offline || said == PageClass::hwpoison;
+    classes_[pfn - base_] = believed && !decoder_.is_blank(p) ? said : PageClass::kernel;
+  }
+  at_.next = pages.end;
+}
+
 template <bool kSwap, class Word>
 void StructPageClassifier<kSwap, Word>::slice(const std::byte* structs, Pfn first, PfnRange pages) {
   const Pfn end = pages.end;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 #include <string>
 
@@ -18,13 +19,15 @@ std::size_t place_of(PageClass c) {
   return filters.size();
 }
 
-TEST(Filters, EveryClassHasAtMostOneAndEveryNameIsItsOwn) {
+TEST(Filters, EveryNameIsItsOwnAndThoseOfAClassAgree) {
   std::set<std::string_view> names;
-  std::set<PageClass> classes;
+  std::map<PageClass, const Filter*> classes;
   for (const Filter* f : all_filters()) {
     EXPECT_FALSE(f->name.empty());
     EXPECT_TRUE(names.insert(f->name).second) << f->name;
-    EXPECT_TRUE(classes.insert(f->page_class).second) << f->name;
+    const Filter* first = classes.emplace(f->page_class, f).first->second;
+    EXPECT_EQ(f->levels, first->levels) << f->name;
+    EXPECT_EQ(f->always_dropped, first->always_dropped) << f->name;
     EXPECT_NE(f->matches, nullptr);
     EXPECT_EQ(f->levels & ~kMaxLevel, 0U) << f->name;
     EXPECT_EQ(f->levels & kLevelZero, 0U) << "told by content: " << f->name;

@@ -30,6 +30,7 @@ RuleTable table_of(std::string note, const std::string& without = "") {
 // In the order of makedumpfile's __exclude_unnecessary_pages(), but with poison and offline pages
 // first, and a page type above everything that a typed page may keep in its other words.
 PageClass simple_model(Traits t) {
+  if (t.bits() == Traits::kIdleOffline) return PageClass::offline;
   if (t.has(Traits::kHwPoison)) return PageClass::hwpoison;
   if (t.type() == PageType::offline) return PageClass::offline;
   if (t.type() == PageType::slab) return PageClass::slab;
