@@ -16,6 +16,10 @@ constexpr std::uint64_t kOnline = 1U << 2;
 constexpr std::uint64_t kDevice = 1U << 4;
 constexpr std::uint64_t kKnownFlags = (1U << 6) - 1;
 
+// Of every architecture so far; what the note itself says may be something else.
+constexpr unsigned kFewestSectionBits = 24;
+constexpr unsigned kMostSectionBits = 30;
+
 // Sections that are looked at to find out how to read the others.
 constexpr unsigned kSampleSections = 64;
 
@@ -92,8 +96,10 @@ Result<std::vector<SectionMap::Shape>> SectionMap::shapes(const MapInput& input)
   for (const bool extreme : {true, false}) {
     const unsigned number = bits(std::bit_width(in_array(extreme)) - 1);
     const std::int64_t rest = physmem - number;
-    if (named_section || !std::has_single_bit(in_array(extreme)) || rest <= page_shift_) continue;
-    if (rest <= 40) found.push_back({bits(rest), number, extreme});
+    if (!named_section && std::has_single_bit(in_array(extreme)) && rest >= kFewestSectionBits &&
+        rest <= kMostSectionBits) {
+      found.push_back({bits(rest), number, extreme});
+    }
   }
   if (found.empty()) return error("LENGTH(mem_section)={} is not that of {} sections", roots_, all);
   return found;

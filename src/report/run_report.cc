@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/report/run_report.h"
 
+#include "src/report/reconciliation_report.h"
+
 namespace vmsift {
 namespace {
 
@@ -134,6 +136,7 @@ std::string report_json(const RunReport& report, const MemorySource& source,
       .field("torn_blocks", odd.torn_blocks)
       .field("orphan_tails", odd.orphan_tails)
       .end_object();
+  describe_reconciliation(json, report.reconciliation);
   json.field("total_pages", total_pages(report.classified.counts));
   json.begin_object("dump")
       .field("path", report.dumpfile)

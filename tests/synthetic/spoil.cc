@@ -60,7 +60,7 @@ void spoil_page(SyntheticKernel& k, const Words& words) {
 // list PFN ORDER VALUE: the first element of the list that this block would be on
 void spoil_list(SyntheticKernel& k, const Words& words) {
   const auto order = static_cast<unsigned>(parse_number(words.at(2)));
-  k.put_word(k.zones().head_of(parse_number(words.at(1)), order), parse_value(k, words.at(3)));
+  k.put_word(k.nodes().head_of(parse_number(words.at(1)), order), parse_value(k, words.at(3)));
 }
 
 // section N VALUE, or section N or VALUE
@@ -76,7 +76,7 @@ void spoil_root(SyntheticKernel& k, const Words& words) {
 
 // counter PFN VALUE: free pages of the zone
 void spoil_counter(SyntheticKernel& k, const Words& words) {
-  k.put_word(k.zones().counter_of(parse_number(words.at(1))), parse_number(words.at(2)));
+  k.put_word(k.nodes().counter_of(parse_number(words.at(1))), parse_number(words.at(2)));
 }
 
 // unreadable PFN: the page of struct pages that has the one of this page frame

@@ -74,7 +74,7 @@ void SyntheticKernel::free_block(Pfn pfn, unsigned order) {
   set_type(pfn, encoding_.buddy != 0 ? encoding_.buddy : kNegative, PageClass::free);
   set_flag(pfn, encoding_.buddy_flag);
   put_field(pfn, fields_.private_, order);
-  zones_.link(pfn, order);
+  nodes_.link(pfn, order);
   expect(pfn, bit(order), PageClass::free);
 }
 
@@ -82,7 +82,7 @@ void SyntheticKernel::unaccepted(Pfn pfn) {
   if (encoding_.unaccepted == 0) throw std::runtime_error("that release accepts all memory");
   set_type(pfn, encoding_.unaccepted, PageClass::unaccepted);
   expect(pfn, bit(kMaxOrder), PageClass::unaccepted);
-  zones_.count(pfn, std::int64_t{1} << kMaxOrder);
+  nodes_.count(pfn, std::int64_t{1} << kMaxOrder);
 }
 
 void SyntheticKernel::offline(Pfn pfn) {
@@ -238,7 +238,7 @@ void SyntheticKernel::use_the_rest() {
   for (Pfn pfn = shape_.first_pfn; pfn < end_; ++pfn) {
     if (expected[pfn] != PageClass::kernel) continue;
     const PhysAddr page = struct_place(pfn);
-    const bool written = get_word(page + fields_.flags) != 0 ||
+    const bool written = get_word(page + fields_.flags) != section_in_flags(pfn) ||
                          memory.get<std::uint32_t>(page + fields_.mapcount) != 0;
     if (written) continue;
     memory.put<std::uint32_t>(page + fields_.count, 1);

@@ -11,8 +11,8 @@
 #include "tests/unit/support/note.h"
 #include "tests/unit/support/synthetic_machine.h"
 #include "tests/unit/support/synthetic_memory.h"
+#include "tests/unit/support/synthetic_nodes.h"
 #include "tests/unit/support/synthetic_release.h"
-#include "tests/unit/support/synthetic_zones.h"
 
 #include <cstdint>
 #include <vector>
@@ -80,7 +80,7 @@ class SyntheticKernel {
   [[nodiscard]] const Machine& machine() const { return machine_; }
   [[nodiscard]] const Encoding& encoding() const { return encoding_; }
   [[nodiscard]] const PageFields& fields() const { return fields_; }
-  [[nodiscard]] SyntheticZones& zones() { return zones_; }
+  [[nodiscard]] SyntheticNodes& nodes() { return nodes_; }
   [[nodiscard]] Pfn end() const { return end_; }
   [[nodiscard]] std::uint64_t pages_per_section() const;
   [[nodiscard]] VirtAddr direct(PhysAddr at) const;
@@ -108,6 +108,9 @@ class SyntheticKernel {
   [[nodiscard]] PhysAddr own(Pfn pfn) const;  // of the kernel's structures, counted from the first
   [[nodiscard]] PhysAddr sections_start() const;
   [[nodiscard]] std::uint64_t sections_per_root() const;
+  [[nodiscard]] unsigned physmem_bits() const;
+  // What flags have in their top bits: the section, without VMEMMAP.
+  [[nodiscard]] std::uint64_t section_in_flags(Pfn pfn) const;
   void map_memory();
   void lay_out_sections();
   void lay_out_mem_map();
@@ -130,7 +133,7 @@ class SyntheticKernel {
   Pfn end_ = 0;
   std::vector<PhysAddr> node_maps_;  // DISCONTIGMEM: of the first page frame of each node
   Pfn next_table_;
-  SyntheticZones zones_;
+  SyntheticNodes nodes_;
 };
 
 // The class of every page frame of `run`, by page frame from run.begin on.

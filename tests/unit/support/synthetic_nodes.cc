@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "tests/unit/support/synthetic_zones.h"
+#include "tests/unit/support/synthetic_nodes.h"
 
 #include "tests/unit/support/synthetic_kernel.h"
 
@@ -14,7 +14,7 @@ constexpr unsigned kNodesPossible = 64;  // MAX_NUMNODES
 
 }  // namespace
 
-SyntheticZones::SyntheticZones(SyntheticKernel& kernel, unsigned word, unsigned migrate_types)
+SyntheticNodes::SyntheticNodes(SyntheticKernel& kernel, unsigned word, unsigned migrate_types)
     : kernel_(kernel), word_(word), types_(migrate_types) {
   area_bytes_ = 2 * word_ * types_ + word_;
   free_area_ = 8 * word_;
@@ -24,7 +24,7 @@ SyntheticZones::SyntheticZones(SyntheticKernel& kernel, unsigned word, unsigned 
   nr_zones_ = kZones * zone_bytes_;
 }
 
-void SyntheticZones::add_node(const std::vector<PfnRange>& memory, PhysAddr pgdat,
+void SyntheticNodes::add_node(const std::vector<PfnRange>& memory, PhysAddr pgdat,
                               VirtAddr mem_map) {
   const auto id = static_cast<std::uint32_t>(nodes_.size());
   Node& node = nodes_.emplace_back();
@@ -50,7 +50,7 @@ void SyntheticZones::add_node(const std::vector<PfnRange>& memory, PhysAddr pgda
   kernel_.memory.put<std::uint32_t>(at + word_, id);
 }
 
-void SyntheticZones::write_zone(Zone& zone, PfnRange span) {
+void SyntheticNodes::write_zone(Zone& zone, PfnRange span) {
   zone.lists.resize(std::size_t{kOrders} * types_);
   for (std::size_t i = 0; i < zone.lists.size(); ++i) {
     const PhysAddr head = head_at(zone, i);
@@ -61,21 +61,21 @@ void SyntheticZones::write_zone(Zone& zone, PfnRange span) {
 }
 
 // Neighbours in a list; each has `next` and then `prev`.
-void SyntheticZones::tie(PhysAddr before, VirtAddr before_va, PhysAddr after, VirtAddr after_va) {
+void SyntheticNodes::tie(PhysAddr before, VirtAddr before_va, PhysAddr after, VirtAddr after_va) {
   kernel_.put_word(before, after_va.value);
   kernel_.put_word(after + word_, before_va.value);
 }
 
 // Blocks of one order are spread over the migrate types.
-std::size_t SyntheticZones::list_index(Pfn pfn, unsigned order) const {
+std::size_t SyntheticNodes::list_index(Pfn pfn, unsigned order) const {
   return std::size_t{order} * types_ + (pfn >> order) % types_;
 }
 
-PhysAddr SyntheticZones::head_at(const Zone& zone, std::size_t index) const {
+PhysAddr SyntheticNodes::head_at(const Zone& zone, std::size_t index) const {
   return zone.at + free_area_ + index / types_ * area_bytes_ + index % types_ * 2 * word_;
 }
 
-const SyntheticZones::Zone& SyntheticZones::zone_of(Pfn pfn) const {
+const SyntheticNodes::Zone& SyntheticNodes::zone_of(Pfn pfn) const {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const Node& node = nodes_[i];
     const bool here = std::any_of(node.memory.begin(), node.memory.end(),
@@ -87,11 +87,12 @@ const SyntheticZones::Zone& SyntheticZones::zone_of(Pfn pfn) const {
   throw std::runtime_error("a free page where no memory is");
 }
 
-SyntheticZones::Zone& SyntheticZones::zone_of(Pfn pfn) {
+SyntheticNodes::Zone& SyntheticNodes::zone_of(Pfn pfn) {
   return const_cast<Zone&>(std::as_const(*this).zone_of(pfn));
 }
 
-void SyntheticZones::link(Pfn pfn, unsigned order) {
+void SyntheticNodes::link(Pfn pfn, unsigned order) {
+  if (nodes_.empty()) return;
   unlink(pfn);
   Zone& zone = zone_of(pfn);
   const std::size_t index = list_index(pfn, order);
@@ -111,7 +112,8 @@ void SyntheticZones::link(Pfn pfn, unsigned order) {
   count(pfn, std::int64_t{1} << order);
 }
 
-void SyntheticZones::unlink(Pfn pfn) {
+void SyntheticNodes::unlink(Pfn pfn) {
+  if (nodes_.empty()) return;
   Zone& zone = zone_of(pfn);
   const std::uint32_t lru = kernel_.fields().lru;
   for (std::size_t index = 0; index < zone.lists.size(); ++index) {
@@ -134,26 +136,27 @@ void SyntheticZones::unlink(Pfn pfn) {
   }
 }
 
-void SyntheticZones::write_count(Zone& zone, unsigned order) {
+void SyntheticNodes::write_count(Zone& zone, unsigned order) {
   kernel_.put_word(zone.at + free_area_ + order * area_bytes_ + 2 * word_ * types_,
                    zone.nr_free.at(order));
 }
 
-void SyntheticZones::count(Pfn pfn, std::int64_t pages) {
+void SyntheticNodes::count(Pfn pfn, std::int64_t pages) {
+  if (nodes_.empty()) return;
   Zone& zone = zone_of(pfn);
   zone.free += pages;
   kernel_.put_word(zone.at + vm_stat_, static_cast<std::uint64_t>(zone.free));
 }
 
-PhysAddr SyntheticZones::head_of(Pfn pfn, unsigned order) const {
+PhysAddr SyntheticNodes::head_of(Pfn pfn, unsigned order) const {
   return head_at(zone_of(pfn), list_index(pfn, order));
 }
 
-PhysAddr SyntheticZones::counter_of(Pfn pfn) const {
+PhysAddr SyntheticNodes::counter_of(Pfn pfn) const {
   return zone_of(pfn).at + vm_stat_;
 }
 
-void SyntheticZones::describe(Note& note, bool node_mem_map) const {
+void SyntheticNodes::describe(Note& note, bool node_mem_map) const {
   note.set("SIZE(pglist_data)", align_up(nr_zones_ + 6 * word_, 64U));
   note.set("SIZE(zone)", zone_bytes_);
   note.set("SIZE(free_area)", area_bytes_);
