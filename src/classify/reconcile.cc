@@ -114,6 +114,10 @@ Result<bool> Reconciler::check_free(const ClassifyTotals& totals, AddressSpace& 
   if (zones) w.counter = zones->free_pages();
   if (!w.counter) w.counter = read_zone_counter("NR_FREE_PAGES", model_.note(), memory);
   result_.not_compared = w.counter ? "" : zones ? zones->no_free_pages() : model_.no_zones();
+  // Most kernels do not name their nodes where there are several.
+  const Vmcoreinfo& note = model_.note();
+  result_.is_named = note.has_number("NR_FREE_PAGES") &&
+                     (note.symbol("node_data") || note.symbol("contig_page_data"));
   if (!by_lists && !by_marks) return false;
 
   w.tolerance = tolerance(totals);

@@ -47,6 +47,7 @@ struct Comparison {
 struct Reconciliation {
   std::vector<Comparison> comparisons;
   std::string not_compared;           // why there is no comparison of free pages
+  bool is_named = false;              // though the note names what it takes
   std::vector<std::string> verdicts;  // what was contradicted, and what became of it
 };
 

@@ -28,7 +28,7 @@ class EditedCore:
                 del note[key]
             else:
                 note[key] = value
-        del note['LENGTH(printk_info_device)']     # room for longer values; of use to the log alone
+        note.pop('LENGTH(printk_info_device)', None)     # room for longer values; of use to the log alone
         text = ''.join(f'{key}={value}\n' for key, value in note.items()).encode()
         if len(text) > len(self.true_note):
             raise ValueError('there is no room for that note')
