@@ -2,6 +2,7 @@
 #include "src/classify/kernel_model.h"
 
 #include "mm-model/nodes.h"
+#include "src/classify/self_check.h"
 
 #include <algorithm>
 
@@ -12,7 +13,7 @@ KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
   KernelModel model;
   model.note_ = std::move(note);
   auto placed = model.detect_addresses(source.info(), options.archs);
-  model.pages_ = PageLayout::detect(model.note_);
+  model.pages_ = PageLayout::detect(model.note_, model.addresses_->word_bytes);
   if (placed) placed = model.detect_memory(source);
   if (!placed) {
     model.map_.reset();
@@ -20,6 +21,7 @@ KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
   }
   model.detect_free_lists(source);
   model.update_rules();
+  model.known_pages_ = self_check(model, source);
   return model;
 }
 

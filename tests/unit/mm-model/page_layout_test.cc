@@ -116,8 +116,12 @@ TEST(PageLayout, RealNotesSayWhatTheSyntheticKernelsDo) {
     for (const auto& [key, value] : ours.lines()) {
       if (key.starts_with("SYMBOL") || key == "OSRELEASE" ||
           key.find("phys") != std::string::npos || key.find("PHYSMEM") != std::string::npos ||
-          key == "LENGTH(mem_section)" || key == "NUMBER(pgtable_l5_enabled)") {
-        continue;  // of the machine and not of the kernel
+          key == "LENGTH(mem_section)" || key == "NUMBER(pgtable_l5_enabled)" ||
+          key == "KERNELOFFSET" || key == "LENGTH(node_data)" || key == "SIZE(nodemask_t)" ||
+          key.find("zone)") != std::string::npos || key.find("(zone.") != std::string::npos ||
+          key.find("pglist_data") != std::string::npos || key == "SIZE(free_area)" ||
+          key == "LENGTH(free_area.free_list)") {
+        continue;  // of the machine or of how it was configured, and not of the kernel
       }
       EXPECT_EQ(theirs.get(key), value) << real.name << " " << key;
     }
