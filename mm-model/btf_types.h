@@ -94,7 +94,7 @@ class Types {
   std::optional<std::uint32_t> word(const Type& type, std::uint64_t index, unsigned word);
 
   [[nodiscard]] bool exhausted() const { return steps_ >= kMostSteps; }
-  static constexpr std::uint32_t kMostSteps = 1U << 17;  // a kernel needs 10000
+  static constexpr std::uint32_t kMostSteps = 1U << 18;  // a kernel needs 10000
 
  private:
   [[nodiscard]] Type decode(const std::byte* raw, std::uint64_t at) const;

@@ -199,17 +199,23 @@ std::optional<VirtAddr> read_address(const AddressTable& t, Reading reading, std
 constexpr std::array<Reading, 5> kReadings = {whole_address, above_base, per_cpu_or_below,
                                               from_itself, small_address};
 
-// The kernel writes the address of the array there, its symbol is a pointer to it since 4.15.
-constexpr std::string_view kOtherMeaning = "mem_section";
+// What the note says that the symbol's address is.
+std::optional<VirtAddr> address_in(const Vmcoreinfo& note, std::string_view name) {
+  // The kernel writes the address of the array there, the symbol is a pointer to it since 4.15.
+  if (name == "mem_section") return std::nullopt;
+  auto address = note.symbol(name);
+  // A macro on x86, and no symbol.
+  if (!address && name == "init_top_pgt") address = note.symbol("swapper_pg_dir");
+  return address;
+}
 
 // What the note agrees to, less what it objects to.
 int agreement(const AddressTable& table, Reading reading, const std::vector<Found>& found,
               const Vmcoreinfo& note) {
   int agreed = 0;
   for (const Found& f : found) {
-    const auto known = note.symbol(f.name);
-    if (!known || f.name == kOtherMeaning) continue;
-    agreed += read_address(table, reading, f.index) == *known ? 1 : -1;
+    const auto known = address_in(note, f.name);
+    if (known) agreed += read_address(table, reading, f.index) == *known ? 1 : -1;
   }
   return agreed;
 }

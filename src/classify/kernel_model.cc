@@ -2,6 +2,7 @@
 #include "src/classify/kernel_model.h"
 
 #include "mm-model/nodes.h"
+#include "src/classify/self_check.h"
 
 #include <algorithm>
 
@@ -22,7 +23,7 @@ KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
   model.note_ = std::move(note);
   auto placed = model.detect_addresses(source.info(), options.archs);
   model.detect_types(source, options);
-  model.pages_ = PageLayout::detect(model.note_);
+  model.pages_ = PageLayout::detect(model.note_, model.addresses_->word_bytes);
   if (placed) placed = model.detect_memory(source);
   if (!placed) {
     model.map_.reset();
@@ -30,6 +31,7 @@ KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
   }
   model.detect_free_lists(source);
   model.update_rules();
+  model.known_pages_ = self_check(model, source);
   model.find_rules_by_btf();
   return model;
 }
@@ -118,7 +120,7 @@ void KernelModel::find_rules_by_btf() {
   if (btf_.supplied.empty()) return;
   Vmcoreinfo bare_note = note_;
   for (const std::string& key : btf_.supplied) bare_note.remove(key);
-  const RuleTable bare(PageLayout::detect(bare_note));
+  const RuleTable bare(PageLayout::detect(bare_note, addresses_->word_bytes));
   for (std::size_t i = 0; i < rules_->rules().size(); ++i) {
     const RuleStatus& rule = rules_->rules()[i];
     if (rule.off.empty() && !bare.rules()[i].off.empty())
@@ -162,12 +164,6 @@ void KernelModel::detect_free_lists(const MemorySource& source) {
   } else {
     no_zones_ = zones.message();
     no_lists = no_zones_;
-  }
-  // A kernel that names its nodes and counters has them; most do not name those of NUMA.
-  const bool named = note_.symbol("node_data") || note_.symbol("contig_page_data");
-  const std::string& uncounted = zones_ ? zones_->no_free_pages() : no_zones_;
-  if (named && note_.has_number("NR_FREE_PAGES") && !uncounted.empty()) {
-    warnings_.push_back("free pages are not compared with the kernel's count: " + uncounted);
   }
   if (pages_.has(Feature::buddy)) return;
   if (free_lists_ && !source.info().live) {

@@ -62,6 +62,8 @@ class KernelModel {
   [[nodiscard]] const std::optional<FreeLists>& free_lists() const { return free_lists_; }
   // What free pages are told by; nullptr: by their mark, or not at all.
   [[nodiscard]] FreeListPages* free_list_pages() const { return free_list_pages_.get(); }
+  // Pages known to be the kernel's that the rules were tried on; see self_check.h.
+  [[nodiscard]] std::size_t known_pages() const { return known_pages_; }
   [[nodiscard]] std::vector<Downgrade> downgrades() const;
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
   [[nodiscard]] bool can_translate() const { return can_translate_; }
@@ -95,6 +97,7 @@ class KernelModel {
   std::string no_zones_;  // why
   std::optional<FreeLists> free_lists_;
   std::unique_ptr<FreeListPages> free_list_pages_;  // where they are used
+  std::size_t known_pages_ = 0;
   std::vector<std::string> warnings_;
 };
 

@@ -83,6 +83,7 @@ void describe_input(JsonWriter& json, const MemorySource& source, const KernelMo
       .field("release", model.note().text("OSRELEASE").value_or(""))
       .field("machine", model.arch() != nullptr ? model.arch()->name : "")
       .field("memory_model", model.memory_map() ? model.memory_map()->model() : "unknown")
+      .field("known_pages_checked", model.known_pages())
       .end_object();
   json.begin_array("rules");
   for (const RuleStatus& rule : model.rules().rules()) {

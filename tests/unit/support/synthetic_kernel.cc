@@ -238,7 +238,7 @@ void SyntheticKernel::use_the_rest() {
   for (Pfn pfn = shape_.first_pfn; pfn < end_; ++pfn) {
     if (expected[pfn] != PageClass::kernel) continue;
     const PhysAddr page = struct_place(pfn);
-    const bool written = get_word(page + fields_.flags) != 0 ||
+    const bool written = get_word(page + fields_.flags) != section_in_flags(pfn) ||
                          memory.get<std::uint32_t>(page + fields_.mapcount) != 0;
     if (written) continue;
     memory.put<std::uint32_t>(page + fields_.count, 1);

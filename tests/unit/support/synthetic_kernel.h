@@ -108,6 +108,9 @@ class SyntheticKernel {
   [[nodiscard]] PhysAddr own(Pfn pfn) const;  // of the kernel's structures, counted from the first
   [[nodiscard]] PhysAddr sections_start() const;
   [[nodiscard]] std::uint64_t sections_per_root() const;
+  [[nodiscard]] unsigned physmem_bits() const;
+  // What flags have in their top bits: the section, without VMEMMAP.
+  [[nodiscard]] std::uint64_t section_in_flags(Pfn pfn) const;
   void map_memory();
   void lay_out_sections();
   void lay_out_mem_map();

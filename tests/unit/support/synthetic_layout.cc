@@ -15,7 +15,6 @@ namespace {
 constexpr Pfn kTables = 0x400, kRoots = 0x800, kSections = 0xa00, kNodes = 0x320, kPagesOfNode = 8,
               kMemMap = 0x1000, kAllSections = 0x3000;
 constexpr std::uint64_t kTextBytes = 4 << 20;
-constexpr unsigned kSectionBits = 27;
 
 // Bits of section_mem_map that each release sets: PRESENT and HAS_MEM_MAP, ONLINE, EARLY.
 std::uint64_t section_flags(Era era) {
@@ -161,7 +160,13 @@ void SyntheticKernel::lay_out_mem_map() {
   const std::uint64_t bytes = pages * shape_.page_struct_size;
   const Pfn room = shape_.extreme ? kFirstUnused : kAllSections;
   if (at + bytes > own(room)) throw std::runtime_error("struct pages need more room");
-  if (shape_.model != Model::sparse || !shape_.vmemmap) return;
+  if (shape_.model != Model::sparse) return;
+  if (!shape_.vmemmap) {
+    for (Pfn pfn = shape_.first_pfn; pfn < end_; ++pfn) {
+      put_field(pfn, fields_.flags, section_in_flags(pfn));
+    }
+    return;
+  }
   const unsigned shift = machine_.levels.at(machine_.levels.size() - 2).shift;
   const VirtAddr start = struct_address(shape_.first_pfn);
   for (std::uint64_t done = 0; done < bytes; done += std::uint64_t{1} << shift) {
@@ -196,6 +201,18 @@ VirtAddr SyntheticKernel::struct_address(Pfn pfn) const {
 }
 
 // ---- sections ----
+
+// Where the note says how much memory there can be, an array of all sections need not be large.
+unsigned SyntheticKernel::physmem_bits() const {
+  if (machine_.word == 4) return 32;
+  if (!shape_.extreme) return since(Era::v5_10) ? 36 : encoding_.physmem_bits;
+  return shape_.levels == 5 ? 52 : encoding_.physmem_bits;
+}
+
+std::uint64_t SyntheticKernel::section_in_flags(Pfn pfn) const {
+  if (shape_.model != Model::sparse || shape_.vmemmap) return 0;
+  return pfn / pages_per_section() << (machine_.word * 8 - (physmem_bits() - kSectionBits));
+}
 
 std::uint64_t SyntheticKernel::sections_per_root() const {
   return shape_.extreme ? machine_.page() / encoding_.section_bytes : 1;

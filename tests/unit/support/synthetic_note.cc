@@ -78,19 +78,14 @@ class NoteWriter {
     const PhysAddr array = shape.extreme ? k_.section_root(0) : k_.sections_start();
     note_.set_hex("SYMBOL(mem_section)", shape.mem_section_is_pointer ? data(variables::kMemSection)
                                                                       : k_.direct(array).value);
-    // Where the note says how much memory there can be, an array of all sections need not be large.
-    const bool said = since(Era::v5_10);
-    unsigned physmem_bits = k_.encoding_.physmem_bits;
-    if (said && !shape.extreme) physmem_bits = 36;
-    if (shape.extreme && shape.levels == 5) physmem_bits = 52;
-    if (k_.machine_.word == 4) physmem_bits = 32;
-    const std::uint64_t sections = std::uint64_t{1} << (physmem_bits - 27);
+    const unsigned physmem_bits = k_.physmem_bits();
+    const std::uint64_t sections = std::uint64_t{1} << (physmem_bits - kSectionBits);
     note_.set("LENGTH(mem_section)",
               static_cast<long long>(ceil_div(sections, k_.sections_per_root())));
     note_.set("SIZE(mem_section)", k_.encoding_.section_bytes);
     offset("mem_section.section_mem_map", 0);
-    if (said) {
-      note_.set("NUMBER(SECTION_SIZE_BITS)", 27);
+    if (since(Era::v5_10)) {
+      note_.set("NUMBER(SECTION_SIZE_BITS)", kSectionBits);
       note_.set("NUMBER(MAX_PHYSMEM_BITS)", physmem_bits);
     }
   }

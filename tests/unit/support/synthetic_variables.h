@@ -18,6 +18,8 @@ constexpr std::uint64_t kMemSection = 0, kMemMap = 8, kPhysBase = 16, kNodeOnlin
 constexpr std::uint64_t kFreeHugePage = 0x120;  // a function, in the text
 }  // namespace variables
 
+constexpr unsigned kSectionBits = 27;
+
 // Sets kernel.note to what a kernel of that release and shape exports.
 void write_note(SyntheticKernel& kernel);
 

@@ -25,6 +25,7 @@ class SyntheticZones {
 
   // The first zone has no pages, the second all.
   explicit SyntheticZones(SyntheticKernel& kernel) : kernel_(kernel) {
+    kernel.nodes().stop();  // these take the place of its own
     kernel.map(kAddress, {kPgdat * 4096}, 12);
     const Pfn pages = kernel.memory.info().max_pfn;
     put<std::uint32_t>(kNrZones, 2);
@@ -96,6 +97,7 @@ class SyntheticZones {
  private:
   void write_note() {
     Note& note = kernel_.note;
+    note.remove("SYMBOL(node_data)");
     note.set_hex("SYMBOL(contig_page_data)", kAddress.value);
     const std::pair<const char*, std::uint32_t> entries[] = {
         {"SIZE(pglist_data)", kNodeSize},
