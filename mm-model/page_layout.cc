@@ -140,6 +140,7 @@ void PageLayout::detect_fields(const Vmcoreinfo& note) {
     }
   }
   has_types = has(Feature::types);
+  set_evidence(Feature::types, "page types at " + evidence(Feature::types));
   const bool old = predates_page_types(note);
   if (old) {
     set_missing(Feature::types, {});
