@@ -49,14 +49,18 @@ std::optional<std::uint64_t> read_count(VirtAddr at, AddressSpace& memory) {
              : std::nullopt;
 }
 
-std::optional<std::uint64_t> read_item(const Item& item, VirtAddr counters, const Vmcoreinfo& note,
+std::optional<std::uint64_t> read_item(const char* item, VirtAddr counters, const Vmcoreinfo& note,
                                        AddressSpace& memory) {
+  const auto index = note.number(item);
+  if (!index || *index < 0 || *index >= kMostItems) return std::nullopt;
+  return read_count(counters + static_cast<std::uint64_t>(*index) * memory.word_bytes(), memory);
+}
+
+std::optional<std::uint64_t> read_items(const Item& item, VirtAddr counters, const Vmcoreinfo& note,
+                                        AddressSpace& memory) {
   std::uint64_t sum = 0;
   for (const char* key : item.keys) {
-    const auto index = note.number(key);
-    if (!index || *index < 0 || *index >= kMostItems) return std::nullopt;
-    const auto count =
-        read_count(counters + static_cast<std::uint64_t>(*index) * memory.word_bytes(), memory);
+    const auto count = read_item(key, counters, note, memory);
     if (!count) return std::nullopt;
     sum += *count;
   }
@@ -89,7 +93,7 @@ std::vector<KernelCounter> read_kernel_counters(const Vmcoreinfo& note, AddressS
   std::vector<KernelCounter> counters;
   if (const auto at = note.symbol("vm_node_stat")) {
     for (Item& item : items()) {
-      if (const auto pages = read_item(item, *at, note, memory)) {
+      if (const auto pages = read_items(item, *at, note, memory)) {
         counters.push_back({item.what, item.name, std::move(item.classes), *pages});
       }
     }
@@ -98,6 +102,12 @@ std::vector<KernelCounter> read_kernel_counters(const Vmcoreinfo& note, AddressS
     counters.push_back({"hugetlb pages", "hstate.nr_huge_pages", {PageClass::hugetlb}, *pages});
   }
   return counters;
+}
+
+std::optional<std::uint64_t> read_zone_counter(const char* item, const Vmcoreinfo& note,
+                                               AddressSpace& memory) {
+  const auto counters = note.symbol("vm_zone_stat");
+  return counters ? read_item(item, *counters, note, memory) : std::nullopt;
 }
 
 }  // namespace vmsift

@@ -127,12 +127,6 @@ void KernelModel::detect_free_lists(const MemorySource& source) {
     no_zones_ = zones.message();
     no_lists = no_zones_;
   }
-  // A kernel that names its nodes and counters has them; most do not name those of NUMA.
-  const bool named = note_.symbol("node_data") || note_.symbol("contig_page_data");
-  const std::string& uncounted = zones_ ? zones_->no_free_pages() : no_zones_;
-  if (named && note_.has_number("NR_FREE_PAGES") && !uncounted.empty()) {
-    warnings_.push_back("free pages are not compared with the kernel's count: " + uncounted);
-  }
   if (pages_.has(Feature::buddy)) return;
   if (free_lists_ && !source.info().live) {
     use_free_lists();

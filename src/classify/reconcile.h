@@ -5,7 +5,8 @@
 // Of free pages there are three witnesses: the marks on struct pages, the free lists and the
 // counters of the zones (NR_FREE_PAGES). Two that agree decide; where no two do, free pages are
 // kept. Lists are walked only when marks and counters differ. Other classes have a counter alone
-// (kernel_counters.h): a rule that claims far more pages than it is switched off.
+// (kernel_counters.h): a rule that claims far more pages than it is switched off, and so is that
+// of user pages when slabs are missing.
 #pragma once
 
 #include "src/classify/classify_dump.h"
@@ -46,6 +47,7 @@ struct Comparison {
 struct Reconciliation {
   std::vector<Comparison> comparisons;
   std::string not_compared;           // why there is no comparison of free pages
+  bool is_named = false;              // though the note names what it takes
   std::vector<std::string> verdicts;  // what was contradicted, and what became of it
 };
 
@@ -67,11 +69,13 @@ class Reconciler {
 
  private:
   Result<ClassifyTotals> count();
-  Result<bool> check_free(const ClassifyTotals& totals);
-  Result<void> ask_lists(FreeWitnesses& w);
+  Result<bool> check_free(const ClassifyTotals& totals, AddressSpace& memory);
+  Result<void> ask_lists(FreeWitnesses& w, AddressSpace& memory);
   bool correct_free(const FreeWitnesses& w, bool had_marks);
-  bool check_others(const ClassifyTotals& totals);
+  bool check_others(const ClassifyTotals& totals, AddressSpace& memory);
+  bool keep(PageClass page_class, const std::string& reason);
   [[nodiscard]] std::uint64_t tolerance(const ClassifyTotals& totals) const;
+  [[nodiscard]] std::uint64_t not_yet_counted() const;
 
   KernelModel& model_;
   const MemorySource& source_;

@@ -9,9 +9,13 @@ void report_reconciliation(const Reconciliation& reconciliation, const Log& log)
     log.remark("{}: {} found, {} counted by the kernel ({})", c.what, c.found, c.counted,
                c.counter);
   }
-  if (!reconciliation.not_compared.empty()) {
-    log.remark("free pages are not compared with the kernel's count: {}",
-               reconciliation.not_compared);
+  if (reconciliation.not_compared.empty()) return;
+  const std::string why =
+      "free pages are not compared with the kernel's count: " + reconciliation.not_compared;
+  if (reconciliation.is_named) {
+    log.warning("{}", why);
+  } else {
+    log.remark("{}", why);
   }
 }
 
