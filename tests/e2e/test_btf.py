@@ -10,11 +10,10 @@ import gzip
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 import unittest
 
-from lib import env, kdump, run
+from lib import env, kdump, notes, run
 
 LEVEL = 31
 KERNELS = ('6.1', '6.12', '7')
@@ -45,29 +44,12 @@ def tearDownModule() -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def entries(text: bytes) -> dict[str, str]:
-    return dict(line.split('=', 1) for line in text.decode('latin1').strip('\0').splitlines() if '=' in line)
-
-
-def note_of(core: env.Vmcore) -> dict[str, str]:
-    return entries(core.source.vmcoreinfo())
-
-
 def with_note(core: env.Vmcore, note: dict[str, str]) -> str:
-    """A copy of the vmcore with another note; what remains of the old one's room is filled up with zeros."""
-    path = os.path.join(folder, 'copy')
-    subprocess.run(['cp', '--sparse=always', core.path, path], check=True)
-    old = core.source.vmcoreinfo()
-    new = ''.join(f'{key}={value}\n' for key, value in note.items()).encode('latin1')
-    with open(path, 'r+b') as file:
-        at = file.read(1 << 20).index(old)
-        file.seek(at)
-        file.write(new.ljust(len(old), b'\0'))
-    return path
+    return notes.with_note(core, note, os.path.join(folder, 'copy'))
 
 
 def stripped(core: env.Vmcore, keys: tuple[str, ...]) -> str:
-    return with_note(core, {key: value for key, value in note_of(core).items()
+    return with_note(core, {key: value for key, value in notes.note_of(core).items()
                             if key in keys or key.startswith('SYMBOL(kallsyms_')})
 
 
@@ -107,7 +89,7 @@ class Keys(Btf):
         for kernel in KERNELS:
             core = env.vmcore_of(kernel)
             with self.subTest(core.name):
-                note = note_of(core)
+                note = notes.note_of(core)
                 known, supplied = self.model(stripped(core, BARE))
                 lost = {key for key in note if key not in known}
                 self.assertEqual(lost - NOT_IN_BTF, set())
@@ -209,7 +191,7 @@ class Contradictions(Btf):
     def test_a_damaged_entry_costs_no_page(self) -> None:
         core = env.vmcore_of('7')
         whole, _ = self.dump(core.path)
-        note = note_of(core)
+        note = notes.note_of(core)
         for key, value in (('NUMBER(PG_lru)', '14'), ('OFFSET(page.mapping)', '32'), ('NUMBER(PG_private)', '5'),
                            ('NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)', '-184549376'), ('OFFSET(page._mapcount)', '52'),
                            ('LENGTH(zone.free_area)', '12'), ('NUMBER(PG_head_mask)', '32')):
@@ -221,7 +203,7 @@ class Contradictions(Btf):
 
     def test_a_size_of_struct_page_that_is_not_the_kernels(self) -> None:
         core = env.vmcore_of('7')
-        _, stats = self.dump(with_note(core, {**note_of(core), 'SIZE(page)': '56'}))
+        _, stats = self.dump(with_note(core, {**notes.note_of(core), 'SIZE(page)': '56'}))
         self.assertEqual(stats['btf']['reason'], 'SIZE(page) is 64 there and 56 in the note')
 
 
