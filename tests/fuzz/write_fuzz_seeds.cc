@@ -26,5 +26,6 @@ int main(int argc, char** argv) {
   write("kdump_set", fuzz::kdump_set_seeds());
   write("vmcoreinfo", fuzz::vmcoreinfo_seeds());
   write("printk_log", fuzz::printk_log_seeds());
+  write("free_lists", fuzz::free_lists_seeds());
   return 0;
 }
