@@ -26,7 +26,7 @@ bool is_own_flag(const Vmcoreinfo& note, std::int64_t bit, std::string_view name
          (name == "PG_head_mask" || head != std::uint64_t{1} << bit);
 }
 
-// Since 4.6 the note names the word that marks tails (d7f53518f713), and HUGETLB_PAGE_DTOR.
+// Since 4.6 the note names the word that marks tails, and HUGETLB_PAGE_DTOR.
 bool predates_compound_head(const Vmcoreinfo& note) {
   return note.offset("page._count") && !note.text("OFFSET(page.compound_head)") &&
          !note.text("OFFSET(page.compound_info)") && !note.has_number("HUGETLB_PAGE_DTOR");
@@ -53,7 +53,7 @@ PageLayout PageLayout::detect(const Vmcoreinfo& note, unsigned word_bytes) {
   return layout;
 }
 
-// Entries of 2.6.24 to 3.8: kernel/kexec.c of these. Since 3.9 (8d67091ec3ec) there are _mapcount,
+// Entries of 2.6.24 to 3.8: kernel/kexec.c of these. Since 3.9 there are _mapcount,
 // private, PG_slab and the mark of free blocks; every later entry on pages came on top.
 bool predates_page_types(const Vmcoreinfo& note) {
   constexpr std::array<const char*, 7> kAlways = {
