@@ -40,6 +40,12 @@ bool is_own_flag(const Vmcoreinfo& note, std::int64_t bit, std::string_view name
          (name == "PG_head_mask" || head != std::uint64_t{1} << bit);
 }
 
+// Since 4.6 the note names the word that marks tails, and HUGETLB_PAGE_DTOR.
+bool predates_compound_head(const Vmcoreinfo& note) {
+  return note.offset("page._count") && !note.text("OFFSET(page.compound_head)") &&
+         !note.text("OFFSET(page.compound_info)") && !note.has_number("HUGETLB_PAGE_DTOR");
+}
+
 }  // namespace
 
 PageLayout PageLayout::detect(const Vmcoreinfo& note, unsigned word_bytes) {
@@ -61,7 +67,7 @@ PageLayout PageLayout::detect(const Vmcoreinfo& note, unsigned word_bytes) {
   return layout;
 }
 
-// Entries of 2.6.24 to 3.8: kernel/kexec.c of these. Since 3.9 (8d67091ec3ec) there are _mapcount,
+// Entries of 2.6.24 to 3.8: kernel/kexec.c of these. Since 3.9 there are _mapcount,
 // private, PG_slab and the mark of free blocks; every later entry on pages came on top.
 bool predates_page_types(const Vmcoreinfo& note) {
   constexpr std::array<const char*, 7> kAlways = {
@@ -118,9 +124,9 @@ void PageLayout::detect_fields(const Vmcoreinfo& note) {
   // compound_head until 7.0, compound_info since 7.1: bit 0 marks a tail in both. 4.4 and 4.5
   // marked tails so and did not name the word; it lies over the first of page.lru there, which is
   // the address of a list's link, and even, in every page that is no tail.
-  const bool renamed = note.offset("page.compound_info").has_value();
-  const bool unnamed = !renamed && !note.text("OFFSET(page.compound_head)") &&
-                       note.offset("page._count") && !note.has_number("HUGETLB_PAGE_DTOR");
+  const char* const tail = note.offset("page.compound_info") ? "page.compound_info"
+                           : predates_compound_head(note)    ? "page.lru"
+                                                             : "page.compound_head";
   // Renamed in 4.6 (0139aa7b7fa1).
   const char* const count = note.offset("page._count") ? "page._count" : "page._refcount";
   struct Field {
@@ -131,11 +137,7 @@ void PageLayout::detect_fields(const Vmcoreinfo& note) {
   };
   const std::array<Field, 6> fields = {{
       {Feature::flags, "page.flags", word_bytes, &flags},
-      {Feature::tails,
-       unnamed   ? "page.lru"
-       : renamed ? "page.compound_info"
-                 : "page.compound_head",
-       word_bytes, &compound},
+      {Feature::tails, tail, word_bytes, &compound},
       {Feature::mapping, "page.mapping", word_bytes, &mapping},
       {Feature::types, "page._mapcount", 4, &mapcount},
       {Feature::buddy, "page.private", word_bytes, &private_},
@@ -155,14 +157,10 @@ void PageLayout::detect_fields(const Vmcoreinfo& note) {
   }
   has_types = has(Feature::types);
   set_evidence(Feature::types, "page types at " + evidence(Feature::types));
-  const bool old = predates_page_types(note);
-  if (old) {
+  if (predates_page_types(note)) {
     set_missing(Feature::types, {});
     set_evidence(Feature::types, "a kernel without page types");
   }
-  head_in_private = unnamed && has(Feature::buddy) && note.offset("page.private").has_value();
-  anon_only_on_lru =
-      old || (unnamed && note.offset("page.private") && private_ + word_bytes == mapping);
 }
 
 // The second page of a block counts its mappings where others have page.mapping, from -1 up (4.5 to
@@ -170,13 +168,14 @@ void PageLayout::detect_fields(const Vmcoreinfo& note) {
 // 4.4 tails were marked by flags that the note does not name, and had an empty mapping: seen singly
 // they are no user pages.
 void PageLayout::detect_tails(const Vmcoreinfo& note) {
+  const bool old = predates_compound_head(note);
+  head_in_private = old && has(Feature::buddy);
+  anon_only_on_lru =
+      predates_page_types(note) || (head_in_private && private_ + word_bytes == mapping);
   if (!has(Feature::tails)) return;
   tail_mask = 1;
-  if (note.offset("page.compound_head") || note.offset("page.compound_info")) {
-    set_evidence(Feature::tails, "bit 0 of " + evidence(Feature::tails));
-  } else {
-    set_evidence(Feature::tails, "tails without a mapping");
-  }
+  set_evidence(Feature::tails,
+               old ? "tails without a mapping" : "bit 0 of " + evidence(Feature::tails));
 }
 
 void PageLayout::detect_flags(const Vmcoreinfo& note) {
