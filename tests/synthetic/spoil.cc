@@ -79,6 +79,22 @@ void spoil_counter(SyntheticKernel& k, const Words& words) {
   k.put_word(k.nodes().counter_of(parse_number(words.at(1))), parse_number(words.at(2)));
 }
 
+// span PFN VALUE: page frames that the zone spans
+void spoil_span(SyntheticKernel& k, const Words& words) {
+  k.put_word(k.nodes().span_of(parse_number(words.at(1))), parse_number(words.at(2)));
+}
+
+// node N FIELD VALUE
+void spoil_node(SyntheticKernel& k, const Words& words) {
+  constexpr std::array<std::string_view, 5> kWords = {"nr_zones", "mem_map", "start", "present",
+                                                      "spanned"};
+  const auto field = std::find(kWords.begin(), kWords.end(), words.at(2));
+  if (field == kWords.end()) throw std::runtime_error(words[2] + " is no field of a node");
+  const auto node = static_cast<unsigned>(parse_number(words.at(1)));
+  const auto index = static_cast<unsigned>(field - kWords.begin());
+  k.put_word(k.nodes().word_of_node(node, index), parse_number(words.at(3)));
+}
+
 // unreadable PFN: the page of struct pages that has the one of this page frame
 void spoil_readability(SyntheticKernel& k, const Words& words) {
   const PhysAddr at = k.struct_place(parse_number(words.at(1)));
@@ -89,12 +105,14 @@ struct Damage {
   std::string_view name;
   void (*apply)(SyntheticKernel& k, const Words& words);
 };
-constexpr std::array<Damage, 7> kDamages = {{{"note", spoil_note},
+constexpr std::array<Damage, 9> kDamages = {{{"note", spoil_note},
                                              {"page", spoil_page},
                                              {"list", spoil_list},
                                              {"section", spoil_section},
                                              {"root", spoil_root},
                                              {"counter", spoil_counter},
+                                             {"span", spoil_span},
+                                             {"node", spoil_node},
                                              {"unreadable", spoil_readability}}};
 
 }  // namespace

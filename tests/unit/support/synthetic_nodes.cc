@@ -156,6 +156,14 @@ PhysAddr SyntheticNodes::counter_of(Pfn pfn) const {
   return zone_of(pfn).at + vm_stat_;
 }
 
+PhysAddr SyntheticNodes::span_of(Pfn pfn) const {
+  return zone_of(pfn).at + spanned_;
+}
+
+PhysAddr SyntheticNodes::word_of_node(unsigned node, unsigned index) const {
+  return nodes_.at(node).at + nr_zones_ + index * word_;
+}
+
 void SyntheticNodes::describe(Note& note, bool node_mem_map) const {
   note.set("SIZE(pglist_data)", align_up(nr_zones_ + 6 * word_, 64U));
   note.set("SIZE(zone)", zone_bytes_);

@@ -39,6 +39,9 @@ class SyntheticNodes {
   // For tests that spoil something.
   [[nodiscard]] PhysAddr head_of(Pfn pfn, unsigned order) const;  // of the list it would be on
   [[nodiscard]] PhysAddr counter_of(Pfn pfn) const;               // vm_stat[NR_FREE_PAGES]
+  [[nodiscard]] PhysAddr span_of(Pfn pfn) const;                  // zone.spanned_pages
+  // Behind the zones of a node: nr_zones, node_mem_map, node_start_pfn, present and spanned pages.
+  [[nodiscard]] PhysAddr word_of_node(unsigned node, unsigned index) const;
 
  private:
   using List = std::vector<Pfn>;
