@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Each entry of a real vmcore's note removed and made worthless: no page is lost, and what is kept is named.
 
-note_damage.cc has the notes and the rules. Not every wrong value can be told: where the dump has no types (before 6.0, or
---no-btf), PG_private may be the number of another flag between PG_lru and PG_hwpoison, and cache with private data then
-passes for cache without. The values of chance are the same in every run; none of them is such a one.
+note_damage.cc has the notes and the rules. Not every wrong value can be told: where the dump has no types (before 6.0,
+or --no-btf), PG_private may be the number of another flag between PG_lru and PG_hwpoison, and cache with private data
+then passes for cache without. The values of chance are the same in every run; none of them is such a one.
 """
 from __future__ import annotations
 
