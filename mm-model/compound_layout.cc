@@ -107,8 +107,9 @@ void PageLayout::detect_hugetlb(const Vmcoreinfo& note) {
   }
   const bool is_list_word = head_in_private && hugetlb_offset == compound;
   if (hugetlb_mark == HugetlbMark::none) {
+    const bool until_4_3 = note.offset("page._count") && !note.has_number("HUGETLB_PAGE_DTOR");
     set_missing(Feature::hugetlb,
-                head_in_private ? "SYMBOL(free_huge_page)" : "NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)");
+                until_4_3 ? "SYMBOL(free_huge_page)" : "NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE)");
   } else if (!has(Feature::compound)) {
     set_missing(Feature::hugetlb, missing(Feature::compound));
   } else if (hugetlb_mark == HugetlbMark::second_field && !is_list_word &&

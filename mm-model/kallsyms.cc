@@ -109,6 +109,9 @@ class Wanted {
 struct Found {
   std::string_view name;
   std::uint32_t index;
+  // As the table has them.
+  std::optional<std::int64_t> offset;
+  std::optional<std::uint64_t> address;
 };
 constexpr std::size_t kMostFound = 4096;  // static symbols share names, but not thousands of them
 
@@ -134,66 +137,69 @@ Result<std::vector<Found>> find_names(MemoryWindow& names, std::uint32_t symbols
     if (bytes.empty()) return error("kallsyms_names cannot be read");
     if (const auto* name = wanted.find(bytes.subspan(head, length), tokens)) {
       if (found.size() == kMostFound) return error("kallsyms_names has {} too often", *name);
-      found.push_back({*name, i});
+      found.push_back({*name, i, {}, {}});
     }
     at += head + length;
   }
   return found;
 }
 
-// How the address of symbol `index` is kept.
+// Where addresses are kept: as such, or as offsets of 4 bytes.
 struct AddressTable {
-  AddressSpace& memory;
   std::optional<VirtAddr> addresses, offsets;
   std::optional<std::uint64_t> base;
-
-  [[nodiscard]] std::optional<std::int64_t> offset(std::uint32_t index) const {
-    if (!offsets) return std::nullopt;
-    const auto raw = memory.read_value<std::uint32_t>(*offsets + std::uint64_t{index} * 4);
-    return raw ? std::optional(std::int64_t{static_cast<std::int32_t>(*raw)}) : std::nullopt;
-  }
 };
 
-using Reading = std::optional<std::uint64_t> (*)(const AddressTable&, std::uint32_t index);
+Result<AddressTable> find_addresses(const Vmcoreinfo& note, AddressSpace& memory) {
+  AddressTable table{note.symbol("kallsyms_addresses"), note.symbol("kallsyms_offsets"), {}};
+  if (!table.addresses && !table.offsets) return error("SYMBOL(kallsyms_offsets) is missing");
+  if (const auto base = note.symbol("kallsyms_relative_base")) table.base = memory.read_word(*base);
+  return table;
+}
 
-// Without CONFIG_KALLSYMS_BASE_RELATIVE, until 6.11.
-std::optional<std::uint64_t> whole_address(const AddressTable& t, std::uint32_t index) {
-  if (!t.addresses) return std::nullopt;
-  return t.memory.read_word(*t.addresses + std::uint64_t{index} * t.memory.word_bytes());
+void read_addresses(const AddressTable& table, AddressSpace& memory, std::vector<Found>& found) {
+  for (Found& f : found) {
+    const std::uint64_t index = f.index;
+    if (table.addresses) {
+      f.address = memory.read_word(*table.addresses + index * memory.word_bytes());
+    }
+    if (!table.offsets) continue;
+    const auto raw = memory.read_value<std::uint32_t>(*table.offsets + index * 4);
+    if (raw) f.offset = static_cast<std::int32_t>(*raw);
+  }
+}
+
+using Reading = std::optional<std::uint64_t> (*)(const AddressTable&, const Found&);
+
+// Without CONFIG_KALLSYMS_BASE_RELATIVE, which is gone by 6.12.
+std::optional<std::uint64_t> whole_address(const AddressTable& /*t*/, const Found& f) {
+  return f.address;
 }
 
 // From the base; without the sign.
-std::optional<std::uint64_t> above_base(const AddressTable& t, std::uint32_t index) {
-  const auto offset = t.offset(index);
-  if (!offset || !t.base) return std::nullopt;
-  return *t.base + static_cast<std::uint32_t>(*offset);
+std::optional<std::uint64_t> above_base(const AddressTable& t, const Found& f) {
+  if (!f.offset || !t.base) return std::nullopt;
+  return *t.base + static_cast<std::uint32_t>(*f.offset);
 }
 
 // CONFIG_KALLSYMS_ABSOLUTE_PERCPU (x86_64, 4.6 to 6.14): per-CPU symbols are positive and stand for
 // themselves, all others are negative, from -1 down.
-std::optional<std::uint64_t> per_cpu_or_below(const AddressTable& t, std::uint32_t index) {
-  const auto offset = t.offset(index);
-  if (!offset || !t.base) return std::nullopt;
-  const auto value = static_cast<std::uint64_t>(*offset);
-  return *offset >= 0 ? value : *t.base - 1 - value;
+std::optional<std::uint64_t> per_cpu_or_below(const AddressTable& t, const Found& f) {
+  if (!f.offset || !t.base) return std::nullopt;
+  const auto value = static_cast<std::uint64_t>(*f.offset);
+  return *f.offset >= 0 ? value : *t.base - 1 - value;
 }
 
 // From the place of the offset itself; the base is gone.
-std::optional<std::uint64_t> from_itself(const AddressTable& t, std::uint32_t index) {
-  const auto offset = t.offset(index);
-  if (!offset) return std::nullopt;
-  return t.offsets->value + std::uint64_t{index} * 4 + static_cast<std::uint64_t>(*offset);
+std::optional<std::uint64_t> from_itself(const AddressTable& t, const Found& f) {
+  if (!f.offset) return std::nullopt;
+  return t.offsets->value + std::uint64_t{f.index} * 4 + static_cast<std::uint64_t>(*f.offset);
 }
 
 // The address itself: 32-bit kernels that are not relocatable, where offsets have no base.
-std::optional<std::uint64_t> small_address(const AddressTable& t, std::uint32_t index) {
-  const auto offset = t.offset(index);
-  return offset ? std::optional(std::uint64_t{static_cast<std::uint32_t>(*offset)}) : std::nullopt;
-}
-
-std::optional<VirtAddr> read_address(const AddressTable& t, Reading reading, std::uint32_t index) {
-  const auto address = reading(t, index);
-  return address ? std::optional(t.memory.address(*address)) : std::nullopt;
+std::optional<std::uint64_t> small_address(const AddressTable& /*t*/, const Found& f) {
+  if (!f.offset) return std::nullopt;
+  return static_cast<std::uint32_t>(*f.offset);
 }
 
 constexpr std::array<Reading, 5> kReadings = {whole_address, above_base, per_cpu_or_below,
@@ -209,23 +215,23 @@ std::optional<VirtAddr> address_in(const Vmcoreinfo& note, std::string_view name
   return address;
 }
 
-// What the note agrees to, less what it objects to.
-int agreement(const AddressTable& table, Reading reading, const std::vector<Found>& found,
-              const Vmcoreinfo& note) {
-  int agreed = 0;
-  for (const Found& f : found) {
-    const auto known = address_in(note, f.name);
-    if (known) agreed += read_address(table, reading, f.index) == *known ? 1 : -1;
+// The reading that agrees with most of the note's symbols, less those it contradicts; nullptr: none
+// agrees with any.
+Reading best_reading(const AddressTable& table, const std::vector<Found>& found,
+                     const Vmcoreinfo& note, const AddressSpace& memory) {
+  Reading best = nullptr;
+  int most = 0;
+  for (const Reading reading : kReadings) {
+    int agreed = 0;
+    for (const Found& f : found) {
+      const auto known = address_in(note, f.name);
+      const auto read = reading(table, f);
+      if (known) agreed += read && memory.address(*read) == *known ? 1 : -1;
+    }
+    if (agreed > most) best = reading;
+    most = std::max(most, agreed);
   }
-  return agreed;
-}
-
-Result<AddressTable> address_table(const Vmcoreinfo& note, AddressSpace& memory) {
-  AddressTable table{memory, note.symbol("kallsyms_addresses"), note.symbol("kallsyms_offsets"),
-                     std::nullopt};
-  if (!table.addresses && !table.offsets) return error("SYMBOL(kallsyms_offsets) is missing");
-  if (const auto base = note.symbol("kallsyms_relative_base")) table.base = memory.read_word(*base);
-  return table;
+  return best;
 }
 
 }  // namespace
@@ -236,7 +242,7 @@ Result<Kallsyms> Kallsyms::read(const Vmcoreinfo& note, ByteOrder order, Address
   const auto count_at = note.symbol("kallsyms_num_syms");
   if (!names_at) return error("SYMBOL(kallsyms_names) is missing");
   if (!count_at) return error("SYMBOL(kallsyms_num_syms) is missing");
-  const auto table = address_table(note, memory);
+  const auto table = find_addresses(note, memory);
   if (!table) return Error(table.message());
   const auto tokens = Tokens::read(note, order, memory);
   if (!tokens) return Error(tokens.message());
@@ -245,25 +251,20 @@ Result<Kallsyms> Kallsyms::read(const Vmcoreinfo& note, ByteOrder order, Address
   if (*count == 0 || *count > kMostSymbols) return error("kallsyms_num_syms is {}", *count);
 
   MemoryWindow window(memory, *names_at, kMostNameBytes, kWindow);
-  const auto found = find_names(window, *count, *tokens, Wanted(names));
-  if (!found) return Error(found.message());
-  Reading best = nullptr;
-  int most = 0;
-  for (const Reading reading : kReadings) {
-    const int agreed = agreement(*table, reading, *found, note);
-    if (agreed > most) best = reading;
-    most = std::max(most, agreed);
-  }
-  if (best == nullptr) {
+  auto found = find_names(window, *count, *tokens, Wanted(names));
+  if (!found) return found.take_error();
+  read_addresses(*table, memory, *found);
+  const Reading reading = best_reading(*table, *found, note, memory);
+  if (reading == nullptr) {
     return error("no reading of the kernel's symbols agrees with those in the note");
   }
   Kallsyms kallsyms;
   std::set<std::string_view> doubtful;
   for (const Found& f : *found) {
-    const auto address = read_address(*table, best, f.index);
+    const auto address = reading(*table, f);
     if (!address) continue;
-    const auto [it, added] = kallsyms.addresses_.try_emplace(f.name, *address);
-    if (!added && it->second != *address) doubtful.insert(f.name);
+    const auto [it, added] = kallsyms.addresses_.try_emplace(f.name, memory.address(*address));
+    if (!added && it->second != memory.address(*address)) doubtful.insert(f.name);
   }
   for (const std::string_view name : doubtful) kallsyms.addresses_.erase(name);
   return kallsyms;

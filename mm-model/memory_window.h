@@ -40,7 +40,7 @@ class MemoryWindow {
   void refill(std::uint64_t offset, std::size_t n) {
     // Aligned, so that whole pages are read where the buffer is large. What lies around may be
     // missing without harm.
-    const std::uint64_t back = (begin_.value + offset) % (buffer_.size() / 2);
+    const std::uint64_t back = (begin_.value + offset) % (buffer_.size() / 16);
     const std::uint64_t from = offset - std::min(back, offset);
     const std::uint64_t all = std::min<std::uint64_t>(buffer_.size(), size_ - from);
     if (!hold(from, all) && !hold(offset, n)) held_ = 0;

@@ -121,13 +121,15 @@ void PageLayout::detect_fields(const Vmcoreinfo& note) {
   const bool renamed = note.offset("page.compound_info").has_value();
   const bool unnamed = !renamed && !note.text("OFFSET(page.compound_head)") &&
                        note.offset("page._count") && !note.has_number("HUGETLB_PAGE_DTOR");
+  // Renamed in 4.6 (0139aa7b7fa1).
+  const char* const count = note.offset("page._count") ? "page._count" : "page._refcount";
   struct Field {
     Feature feature;
     const char* name;
     std::uint32_t width;
     std::uint32_t* offset;
   };
-  const std::array<Field, 5> fields = {{
+  const std::array<Field, 6> fields = {{
       {Feature::flags, "page.flags", word_bytes, &flags},
       {Feature::tails,
        unnamed   ? "page.lru"
@@ -137,11 +139,9 @@ void PageLayout::detect_fields(const Vmcoreinfo& note) {
       {Feature::mapping, "page.mapping", word_bytes, &mapping},
       {Feature::types, "page._mapcount", 4, &mapcount},
       {Feature::buddy, "page.private", word_bytes, &private_},
+      {Feature::page_count, count, 4, &refcount},
   }};
   for (const Field& f : fields) *f.offset = require_offset(note, f.feature, f.name, f.width);
-  // Renamed in 4.6 (0139aa7b7fa1).
-  const char* const count = note.offset("page._count") ? "page._count" : "page._refcount";
-  refcount = require_offset(note, Feature::page_count, count, 4);
   for (const Field& a : fields) {
     for (const Field& b : fields) {
       const auto at = note.offset(a.name);
@@ -154,6 +154,7 @@ void PageLayout::detect_fields(const Vmcoreinfo& note) {
     }
   }
   has_types = has(Feature::types);
+  set_evidence(Feature::types, "page types at " + evidence(Feature::types));
   const bool old = predates_page_types(note);
   if (old) {
     set_missing(Feature::types, {});

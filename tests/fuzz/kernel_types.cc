@@ -58,22 +58,22 @@ BtfBuilder types(ByteOrder order) {
   return b;
 }
 
-SymbolImage image(SymbolImage::Form form) {
-  SymbolImage made;
-  const auto bytes = types(ByteOrder::little).bytes();
-  const std::uint64_t at = made.base.value;
-  made.put(kBtfAt, bytes);
-  made.write_table({{'T', "_stext", at},
-                    {'R', "__start_BTF", at + kBtfAt},
-                    {'R', "__stop_BTF", at + kBtfAt + bytes.size()},
-                    {'d', std::string(200, 'x'), at + 0x41000},
-                    {'B', "node_data", at + 0x41000},
-                    {'D', "init_top_pgt", at + 0x41100}},
-                   form);
-  made.note.set_hex("SYMBOL(_stext)", at);
-  made.note.set_hex("SYMBOL(init_top_pgt)", at + 0x41100);
-  return made;
-}
+struct Image : SymbolImage {
+  explicit Image(Form form) {
+    const auto bytes = types(ByteOrder::little).bytes();
+    const std::uint64_t at = base.value;
+    put(kBtfAt, bytes);
+    write_table({{'T', "_stext", at},
+                 {'R', "__start_BTF", at + kBtfAt},
+                 {'R', "__stop_BTF", at + kBtfAt + bytes.size()},
+                 {'d', std::string(200, 'x'), at + 0x41000},
+                 {'B', "node_data", at + 0x41000},
+                 {'D', "init_top_pgt", at + 0x41100}},
+                form);
+    note.set_hex("SYMBOL(_stext)", at);
+    note.set_hex("SYMBOL(init_top_pgt)", at + 0x41100);
+  }
+};
 
 }  // namespace
 
@@ -93,11 +93,12 @@ void fuzz_btf(Input input) {
 
 void fuzz_kernel_types(Input input) {
   const test::ScriptedSource source = memory_of(input);
-  for (const auto form : {SymbolImage::Form::above_base, SymbolImage::Form::from_itself}) {
-    const SymbolImage made = image(form);
-    const AddressLayout layout = layout_of(source, made.base);
+  static const Image kAboveBase(SymbolImage::Form::above_base);
+  static const Image kFromItself(SymbolImage::Form::from_itself);
+  for (const Image* made : {&kAboveBase, &kFromItself}) {
+    const AddressLayout layout = layout_of(source, made->base);
     AddressSpace memory(layout, source);
-    Vmcoreinfo note(made.note.text());
+    Vmcoreinfo note(made->note.text());
     const auto before = note.entries();
     const BtfUse use = supply_from_btf(note, ByteOrder::little, memory);
     if (use.used != use.reason.empty()) std::abort();
@@ -116,7 +117,7 @@ std::vector<std::vector<std::byte>> btf_seeds() {
 std::vector<std::vector<std::byte>> kernel_types_seeds() {
   std::vector<std::vector<std::byte>> seeds;
   for (const auto form : {SymbolImage::Form::above_base, SymbolImage::Form::from_itself}) {
-    SymbolImage made = image(form);
+    Image made(form);
     auto& seed = seeds.emplace_back();
     for (std::uint64_t at = 0; at < kImageEnd; ++at) {
       seed.push_back(std::byte{made.memory.get<std::uint8_t>({at})});

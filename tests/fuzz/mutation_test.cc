@@ -125,6 +125,13 @@ TEST(Mutations, PrintkLog) {
   run(fuzz_printk_log, printk_log_seeds(), kFields, 4000);
 }
 
+TEST(Mutations, FreeLists) {
+  // The note; the node's first zones and numbers; the struct pages that are linked.
+  constexpr std::array<Field, 3> kFields = {
+      {{0, 1100}, {2048, 2048 + 1280}, {2048 + 0x1000, 2048 + 0x1000 + 0x3000}}};
+  run(fuzz_free_lists, free_lists_seeds(), kFields, 4000);
+}
+
 TEST(Mutations, Btf) {
   constexpr std::array<Field, 2> kFields = {{{0, 32}, {24, 600}}};  // header, types
   run(fuzz_btf, btf_seeds(), kFields, 6000);

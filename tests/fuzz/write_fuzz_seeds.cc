@@ -28,5 +28,6 @@ int main(int argc, char** argv) {
   write("btf", fuzz::btf_seeds());
   write("kernel_types", fuzz::kernel_types_seeds());
   write("printk_log", fuzz::printk_log_seeds());
+  write("free_lists", fuzz::free_lists_seeds());
   return 0;
 }

@@ -172,8 +172,10 @@ TEST(NoteDamageOfEveryEra, NoWorthlessValueCostsAPage) {
   std::vector<Era> eras(std::begin(test::kOldEras), std::end(test::kOldEras));
   eras.insert(eras.end(), {Era::v6_3, Era::v6_6, Era::v6_9, Era::v6_11});
   for (const Era era : eras) {
-    SyntheticKernel kernel({.era = era});
+    const bool old = era < Era::v5_10;
+    SyntheticKernel kernel({.era = era, .levels = old ? 4U : 5U, .kaslr = !old});
     populate(kernel);
+    ASSERT_TRUE(kernel.model().memory_map()) << name_of(era);
     const auto truth = classify_pages(kernel.model(), kernel.memory, kRun);
     for (const auto& [key, value] : kernel.note.lines()) {
       std::vector<std::string> values = worthless_values(key);

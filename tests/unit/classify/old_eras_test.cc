@@ -25,8 +25,10 @@ class OldEra : public testing::TestWithParam<std::tuple<Era, unsigned, ByteOrder
  protected:
   OldEra()
       : kernel({.era = std::get<0>(GetParam()),
+                .levels = 4,
                 .vmemmap = false,
                 .order = std::get<2>(GetParam()),
+                .kaslr = false,
                 .made_up_word = std::get<1>(GetParam())}) {}
 
   // What is expected of the marks alone; free lists tell free pages until 3.8.
@@ -123,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(Eras, OldEra,
 // taken for what it is not, and tails are seen as such.
 TEST(Unnamed, CompoundPagesOf44WithANoteOf317) {
   for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
-    SyntheticKernel kernel({.era = Era::v4_4, .order = order});
+    SyntheticKernel kernel({.era = Era::v4_4, .levels = 4, .order = order, .kaslr = false});
     for (const char* key : {"OFFSET(page.compound_head)", "OFFSET(page.compound_dtor)",
                             "OFFSET(page.compound_order)", "NUMBER(HUGETLB_PAGE_DTOR)"}) {
       kernel.note.remove(key);
