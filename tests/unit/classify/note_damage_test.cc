@@ -29,7 +29,7 @@ void populate(SyntheticKernel& k) {
   for (unsigned bit = 0; bit < 52; ++bit) {  // one flag each, whatever it means
     k.set_flag(at + bit, bit);
     k.set_flag(at + 64 + bit, bit);  // and with what looks like an anonymous mapping
-    k.put<std::uint64_t>(at + 64 + bit, k.fields().mapping, bit % 2 == 0 ? 2 : 0);
+    k.put_word(k.struct_place(at + 64 + bit) + k.fields().mapping, bit % 2 == 0 ? 2 : 0);
   }
   k.anon(at + 130);
   k.set_flag(at + 130, 0);  // locked
@@ -167,39 +167,87 @@ INSTANTIATE_TEST_SUITE_P(Notes, NoteDamage,
                                          Real{Era::v7_1_mask, 5, "amd64-7.3.4+deb13-amd64"}),
                          [](const auto& p) { return name_of(p.param.era); });
 
-// The eras without a real note at hand, with the notes of the synthetic kernels.
-TEST(NoteDamageOfEveryEra, NoWorthlessValueCostsAPage) {
-  std::vector<Era> eras(std::begin(test::kOldEras), std::end(test::kOldEras));
-  eras.insert(eras.end(), {Era::v6_3, Era::v6_6, Era::v6_9, Era::v6_11});
-  for (const Era era : eras) {
-    const bool old = era < Era::v5_10;
-    SyntheticKernel kernel({.era = era, .levels = old ? 4U : 5U, .kaslr = !old});
+// The eras without a real note at hand, with the notes of the synthetic kernels; of 32 bits too.
+struct Made {
+  Era era;
+  unsigned word;
+};
+
+class MadeNoteDamage : public testing::TestWithParam<Made> {
+ protected:
+  MadeNoteDamage()
+      : kernel({.era = GetParam().era,
+                .levels = GetParam().era < Era::v5_10 ? 4U : 5U,
+                .vmemmap = GetParam().word == 0,
+                .kaslr = GetParam().era >= Era::v5_10,
+                .made_up_word = GetParam().word}) {
     populate(kernel);
-    ASSERT_TRUE(kernel.model().memory_map()) << name_of(era);
-    const auto truth = classify_pages(kernel.model(), kernel.memory, kRun);
-    for (const auto& [key, value] : kernel.note.lines()) {
-      std::vector<std::string> values = worthless_values(key);
-      values.emplace_back("(removed)");
-      for (const std::string& worthless : values) {
-        Note note = kernel.note;
-        if (worthless == "(removed)")
-          note.remove(key);
-        else
-          note.set(key, worthless);
-        const KernelModel model = KernelModel::detect(Vmcoreinfo(note.text()), kernel.memory);
-        const auto classes = classify_pages(model, kernel.memory, kRun);
-        for (const unsigned level : {0U, 2U, 4U, 8U, 16U}) {
-          const ClassSet dropped = dropped_classes(level);
-          for (std::size_t i = 0; i < kRun.size(); ++i) {
-            ASSERT_FALSE(dropped.contains(classes[i]) && !dropped.contains(truth[i]))
-                << name_of(era) << " " << key << "=" << worthless << " level " << level << " page "
-                << i << " as " << name_of(classes[i]) << " and not " << name_of(truth[i]);
-          }
-        }
+    truth = classes_by(kernel.note);
+  }
+
+  [[nodiscard]] std::vector<PageClass> classes_by(const Note& note) const {
+    const Arch* const archs[] = {kernel.machine().arch};
+    const KernelModel model =
+        KernelModel::detect(Vmcoreinfo(note.text()), kernel.memory, {.archs = archs});
+    return classify_pages(model, kernel.memory, kRun);
+  }
+  void expect_no_loss(const Note& note, const std::string& what) const {
+    const auto classes = classes_by(note);
+    for (const unsigned level : {0U, 2U, 4U, 8U, 16U}) {
+      const ClassSet dropped = dropped_classes(level);
+      for (std::size_t i = 0; i < kRun.size(); ++i) {
+        ASSERT_FALSE(dropped.contains(classes[i]) && !dropped.contains(truth[i]))
+            << what << " level " << level << " page " << i << " as " << name_of(classes[i])
+            << " and not " << name_of(truth[i]);
       }
     }
   }
+
+  SyntheticKernel kernel;
+  std::vector<PageClass> truth;
+};
+
+TEST_P(MadeNoteDamage, TheTrueNoteIsUnderstood) {
+  ASSERT_TRUE(kernel.model().memory_map());
+  for (const PageClass c : {PageClass::cache, PageClass::cache_private, PageClass::user}) {
+    EXPECT_NE(std::count(truth.begin(), truth.end(), c), 0) << name_of(c);
+  }
 }
+
+TEST_P(MadeNoteDamage, NoWorthlessValueCostsAPage) {
+  for (const auto& [key, value] : kernel.note.lines()) {
+    for (const std::string& worthless : worthless_values(key)) {
+      Note note = kernel.note;
+      note.set(key, worthless);
+      expect_no_loss(note, fmt::format("{}={}", key, worthless));
+    }
+    Note without = kernel.note;
+    without.remove(key);
+    expect_no_loss(without, "without " + key);
+  }
+}
+
+TEST_P(MadeNoteDamage, NoTruncationCostsAPage) {
+  const std::string text = kernel.note.text();
+  for (std::size_t length = 0; length < text.size(); length += 53) {
+    expect_no_loss(Note(text.substr(0, length)), fmt::format("{} bytes", length));
+  }
+}
+
+std::vector<Made> made_kernels() {
+  std::vector<Made> all;
+  for (const Era era : test::kOldEras) {
+    all.push_back({era, 0});
+    all.push_back({era, 4});
+  }
+  for (const Era era : {Era::v6_3, Era::v6_6, Era::v6_9, Era::v6_11}) all.push_back({era, 0});
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Eras, MadeNoteDamage, testing::ValuesIn(made_kernels()),
+                         [](const auto& p) {
+                           return name_of(p.param.era) + (p.param.word == 4 ? "_32bit" : "");
+                         });
 
 }  // namespace
 }  // namespace vmsift
