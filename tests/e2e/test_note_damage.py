@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Each entry of a real vmcore's note removed and made worthless: no page is lost, and what is kept is named.
 
-note_damage.cc has the notes and the rules. An entry may be given a value that passes for a right one. The kernel's own
-types contradict it where the dump has them (6.0 and later); without them these are what nothing in the dump speaks
-against.
+note_damage.cc has the notes and the rules. Not every wrong value can be told: where the dump has no types (before 6.0,
+or --no-btf), PG_private may be the number of another flag between PG_lru and PG_hwpoison, and cache with private data
+then passes for cache without. The values of chance are the same in every run; none of them is such a one.
 """
 from __future__ import annotations
 
@@ -16,19 +16,10 @@ from lib import env, run
 KERNELS = ('5.10', '6.1', '6.12', '7')
 PATIENCE = 600      # seconds for the 1500 notes of one vmcore
 
-# A line of note_damage -> why it may stand.
-NOTHING_CONTRADICTS = {
-    r'unnamed NUMBER\(PG_lru\)=\d: \d+ cache(_private)? pages more are kept': 'another flag below PG_private',
-}
-
 
 def setUpModule() -> None:
     env.program()
     env.vmcores()
-
-
-def contradicted(line: str, has_types: bool) -> bool:
-    return has_types or not any(re.fullmatch(pattern, line) for pattern in NOTHING_CONTRADICTS)
 
 
 class NoteDamage(unittest.TestCase):
@@ -36,8 +27,6 @@ class NoteDamage(unittest.TestCase):
         done = run.run(env.helper('note_damage'), *options, core.path, timeout=PATIENCE)
         self.assertIn(done.status, (0, 1), f'died with this note: {done.err.splitlines()[-1:]}')
         *faults, counts = done.out.splitlines()
-        has_types = not options and bool(core.source.info('SYMBOL(kallsyms_names)'))
-        faults = [line for line in faults if contradicted(line, has_types)]
         self.assertEqual(faults, [], f'{len(faults)} notes; {counts}')
         tried = int(re.match(r'notes=(\d+)', counts)[1])
         self.assertGreater(tried, 10 * len(core.source.vmcoreinfo().splitlines()))

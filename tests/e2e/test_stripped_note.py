@@ -23,6 +23,9 @@ SMALLEST = ('PAGESIZE', 'OSRELEASE', 'SYMBOL(swapper_pg_dir)', 'SIZE(page)', 'OF
             'OFFSET(mem_section.section_mem_map)', 'NUMBER(SECTION_SIZE_BITS)', 'NUMBER(MAX_PHYSMEM_BITS)',
             'NUMBER(phys_base)', 'NUMBER(pgtable_l5_enabled)', 'KERNELOFFSET')
 SYMBOLS = 'SYMBOL(kallsyms_'
+# What libkdumpfile asks for besides, to open the dump for drgn.
+OF_READERS = ('SYMBOL(init_uts_ns)', 'OFFSET(uts_namespace.name)', 'SYMBOL(init_top_pgt)', 'SYMBOL(_stext)',
+              'NUMBER(KERNEL_IMAGE_SIZE)', 'NUMBER(sme_mask)')
 
 folder: str
 core: env.Vmcore
@@ -40,37 +43,40 @@ def tearDownModule() -> None:
 
 
 class StrippedNote(unittest.TestCase):
-    def dump(self, with_symbols: bool, *options: str) -> tuple[kdump.Kdump, run.Result]:
-        note = {key: value for key, value in notes.note_of(core).items()
-                if key in SMALLEST or with_symbols and key.startswith(SYMBOLS)}
+    def dump(self, keys: tuple[str, ...], *options: str) -> tuple[kdump.Kdump, run.Result]:
+        """`keys`: of the note, or what they begin with."""
+        note = {key: value for key, value in notes.note_of(core).items() if key.startswith(keys)}
         source = notes.with_note(core, note, os.path.join(folder, 'source'))
         target = os.path.join(folder, 'dump')
         done = run.vmsift('-f', '-l', '-d', '31', *options, source, target)
         self.assertEqual(done.status, 0, done)
         return kdump.read(target), done
 
-    def check_drgn(self, dump: kdump.Kdump) -> None:
-        vmlinux = env.peer_tool(f'vmlinux-{core.release}')
-        if not vmlinux:
-            return      # not of the peers that every run has
-        self.assertIn((2, 'kthreadd'), debuggers.drgn_tasks(dump.path, vmlinux))
-        self.assertGreater(bits.count(debuggers.drgn_classes(dump.path, vmlinux)['slab']), 1000)
-
     def test_with_the_kernels_types_nothing_is_missed(self) -> None:
-        dump, done = self.dump(True)
+        dump, done = self.dump((*SMALLEST, SYMBOLS))
         self.assertEqual(judge.oracle_faults(core.flags, core.source.present(), dump.kept, 31), [], done)
         self.assertNotIn('are kept', done.err)
-        self.check_drgn(dump)
 
     def test_without_them_nothing_is_lost_and_all_is_named(self) -> None:
-        for with_symbols, options in ((True, ('--no-btf',)), (False, ())):
-            with self.subTest(with_symbols=with_symbols):
-                dump, done = self.dump(with_symbols, *options)
+        for keys, options in (((*SMALLEST, SYMBOLS), ('--no-btf',)), (SMALLEST, ())):
+            with self.subTest(keys=len(keys)):
+                dump, done = self.dump(keys, *options)
                 faults = judge.oracle_faults(core.flags, core.source.present(), dump.kept, 31)
                 self.assertEqual([fault for fault in faults if 'are dropped' in fault], [])
                 for name in ('free pages', 'user process data pages', 'hugetlb pages', 'compound pages as a whole'):
                     self.assertRegex(done.err, f'warning: {name}.* are kept: ')
-                self.check_drgn(dump)
+
+    def test_drgn_works_with_the_dumps(self) -> None:
+        vmlinux = env.peer_tool(f'vmlinux-{core.release}')
+        if not vmlinux:
+            self.skipTest(f'no vmlinux-{core.release} in peers/ (scripts/fetch-peers vmlinux-{KERNEL})')
+        for keys in ((*SMALLEST, *OF_READERS, SYMBOLS), (*SMALLEST, *OF_READERS)):
+            with self.subTest(keys=len(keys)):
+                dump, _ = self.dump(keys)
+                self.assertIn((2, 'kthreadd'), debuggers.drgn_tasks(dump.path, vmlinux))
+                slab = debuggers.drgn_classes(dump.path, vmlinux)['slab']
+                self.assertEqual(slab & ~dump.kept, 0)
+                self.assertGreater(bits.count(slab), 1000)
 
 
 if __name__ == '__main__':
