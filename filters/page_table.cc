@@ -14,7 +14,7 @@ bool matches(Traits t) {
 extern constinit const Filter kPageTable = {
     .name = "page tables",
     .page_class = PageClass::page_table,
-    .needs = {},
+    .needs = {Feature::tables},
     .usually_there = false,
     .always_dropped = false,
     .levels = 0,

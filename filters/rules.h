@@ -19,9 +19,13 @@ struct RuleStatus {
 // Reasons to switch rules off that are not in the note, by class; empty: none.
 using Objections = std::array<std::string, kPageClasses>;
 
+// What the pages of a class are told by in place of its rule, by class; empty: by the rule.
+using Substitutes = std::array<std::string, kPageClasses>;
+
 class RuleTable {
  public:
-  explicit RuleTable(const PageLayout& layout, const Objections& objections = {});
+  explicit RuleTable(const PageLayout& layout, const Objections& objections = {},
+                     const Substitutes& substitutes = {});
 
   [[nodiscard]] PageClass classify(Traits traits) const { return table_[traits.bits()]; }
   [[nodiscard]] const std::vector<RuleStatus>& rules() const { return rules_; }

@@ -3,6 +3,7 @@
 // PAGE_MAPPING_ANON). Pages with a type of their own keep other things in that word, and so does
 // the second page of every block, kernel memory included (a count that begins at -1 in 4.5 to 4.17,
 // in 6.6 and since 6.15): where tails are not known as such no page can be told to be anonymous.
+// Until 3.0 the lock of a page table may lie over the word: RuleTable believes pages on the LRU.
 #include "filters/filter.h"
 
 namespace vmsift {

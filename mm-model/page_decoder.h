@@ -10,10 +10,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace vmsift {
 
-template <bool kSwap>
+// `Word` is the kernel's unsigned long.
+template <bool kSwap, class Word = std::uint64_t>
 class PageDecoder {
  public:
   explicit PageDecoder(const PageLayout& layout);
@@ -41,13 +43,28 @@ class PageDecoder {
     return load_raw<std::uint32_t>(p + flags_) == 0xffffffff &&
            load_raw<std::uint32_t>(p + refcount_) == 0xffffffff;
   }
-  // The word whose bit 0 makes a tail.
-  [[nodiscard]] std::uint64_t compound_word(const std::byte* p) const {
-    return word(p + compound_);
+  // Where a page that may be a tail has its head: the address of its struct page, or (since 7.1) a
+  // mask that takes the address of any tail there. nullopt: the page is no tail. Checked against
+  // nothing; before 4.4 it may be anything that a page has in page.private.
+  [[nodiscard]] std::optional<std::uint64_t> head_word(const std::byte* p, Traits traits) const {
+    if (traits.has(Traits::kTail)) return word(p + compound_) & ~std::uint64_t{1};
+    return head_in_private_ ? std::optional(word(p + private_)) : std::nullopt;
   }
 
  private:
-  static std::uint64_t word(const std::byte* p) { return load_raw<std::uint64_t, kSwap>(p); }
+  static std::uint64_t word(const std::byte* p) { return load_raw<Word, kSwap>(p); }
+  static std::uint64_t field(const std::byte* p, std::uint32_t width) {
+    switch (width) {
+      case 1:
+        return load_raw<std::uint8_t>(p);
+      case 2:
+        return load_raw<std::uint16_t, kSwap>(p);
+      case 4:
+        return load_raw<std::uint32_t, kSwap>(p);
+      default:
+        return load_raw<std::uint64_t, kSwap>(p);
+    }
+  }
   [[nodiscard]] PageType typed(std::uint32_t page_type) const;
   [[nodiscard]] bool is_hugetlb(const std::byte* second) const;
 
@@ -67,18 +84,21 @@ class PageDecoder {
   std::uint64_t slab_mask_;
   std::uint64_t anon_mask_;  // bit 0 of page.mapping, or nothing
   std::uint64_t tail_mask_;  // bit 0 of the compound word, or nothing
+  bool head_in_private_;
   bool has_types_;
   std::array<TypeRule, 8> types_{};
   OrderPlace order_place_;
   std::uint32_t order_offset_;
+  std::uint32_t order_width_;
   HugetlbMark hugetlb_mark_;
   std::uint32_t hugetlb_offset_;
+  std::uint32_t hugetlb_width_;
   std::uint64_t hugetlb_value_;
   unsigned buddy_orders_;
 };
 
-template <bool kSwap>
-PageDecoder<kSwap>::PageDecoder(const PageLayout& l)
+template <bool kSwap, class Word>
+PageDecoder<kSwap, Word>::PageDecoder(const PageLayout& l)
     : size_(l.size),
       flags_(l.flags),
       mapcount_(l.mapcount),
@@ -95,18 +115,21 @@ PageDecoder<kSwap>::PageDecoder(const PageLayout& l)
       slab_mask_(l.slab_mask),
       anon_mask_(l.has(Feature::mapping) ? 1 : 0),
       tail_mask_(l.tail_mask),
+      head_in_private_(l.head_in_private),
       has_types_(l.has_types),
       order_place_(l.order_place),
       order_offset_(l.order_offset),
+      order_width_(l.order_width),
       hugetlb_mark_(l.has(Feature::hugetlb) ? l.hugetlb_mark : HugetlbMark::none),
       hugetlb_offset_(l.hugetlb_offset),
+      hugetlb_width_(l.hugetlb_width),
       hugetlb_value_(l.hugetlb_value),
       buddy_orders_(l.buddy_orders) {
   for (std::size_t i = 0; i < types_.size() && i < l.types.size(); ++i) types_[i] = l.types[i];
 }
 
-template <bool kSwap>
-PageType PageDecoder<kSwap>::typed(std::uint32_t page_type) const {
+template <bool kSwap, class Word>
+PageType PageDecoder<kSwap, Word>::typed(std::uint32_t page_type) const {
   for (const TypeRule& rule : types_) {
     if (rule.mask == 0) break;
     if ((page_type & rule.mask) == rule.value) return rule.type;
@@ -114,15 +137,13 @@ PageType PageDecoder<kSwap>::typed(std::uint32_t page_type) const {
   return PageType::other;
 }
 
-template <bool kSwap>
-bool PageDecoder<kSwap>::is_hugetlb(const std::byte* second) const {
+template <bool kSwap, class Word>
+bool PageDecoder<kSwap, Word>::is_hugetlb(const std::byte* second) const {
   switch (hugetlb_mark_) {
     case HugetlbMark::second_flag:
       return (word(second + flags_) & hugetlb_value_) != 0;
-    case HugetlbMark::second_byte:
-      return load_raw<std::uint8_t>(second + hugetlb_offset_) == hugetlb_value_;
-    case HugetlbMark::second_half:
-      return load_raw<std::uint16_t, kSwap>(second + hugetlb_offset_) == hugetlb_value_;
+    case HugetlbMark::second_field:
+      return field(second + hugetlb_offset_, hugetlb_width_) == hugetlb_value_;
     case HugetlbMark::none:
     case HugetlbMark::type:
       return false;
@@ -130,9 +151,9 @@ bool PageDecoder<kSwap>::is_hugetlb(const std::byte* second) const {
   return false;
 }
 
-template <bool kSwap>
-[[gnu::always_inline]] inline Traits PageDecoder<kSwap>::decode(const std::byte* p,
-                                                                bool has_second) const {
+template <bool kSwap, class Word>
+[[gnu::always_inline]] inline Traits PageDecoder<kSwap, Word>::decode(const std::byte* p,
+                                                                      bool has_second) const {
   const std::uint64_t flags = word(p + flags_);
   const std::uint64_t mapping = word(p + mapping_) & anon_mask_;
   const std::uint64_t tail = word(p + compound_) & tail_mask_;
@@ -156,8 +177,8 @@ template <bool kSwap>
   return {static_cast<std::uint16_t>(bits), type};
 }
 
-template <bool kSwap>
-std::uint64_t PageDecoder<kSwap>::order(const std::byte* p, Traits traits) const {
+template <bool kSwap, class Word>
+std::uint64_t PageDecoder<kSwap, Word>::order(const std::byte* p, Traits traits) const {
   if (traits.type() == PageType::buddy) return word(p + private_);
   if (traits.type() == PageType::unaccepted) return buddy_orders_ - 1;
   if (!traits.has(Traits::kHead)) return 0;
@@ -165,10 +186,8 @@ std::uint64_t PageDecoder<kSwap>::order(const std::byte* p, Traits traits) const
   switch (order_place_) {
     case OrderPlace::flags_low_byte:
       return word(second + flags_) & 0xff;
-    case OrderPlace::byte_at:
-      return load_raw<std::uint8_t>(second + order_offset_);
-    case OrderPlace::half_at:
-      return load_raw<std::uint16_t, kSwap>(second + order_offset_);
+    case OrderPlace::field:
+      return field(second + order_offset_, order_width_);
     case OrderPlace::none:
       break;
   }

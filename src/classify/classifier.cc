@@ -30,7 +30,7 @@ class UnknownClassifier : public Classifier {
   Anomalies anomalies_;
 };
 
-template <bool kSwap>
+template <bool kSwap, class Word>
 class StructPageClassifier : public Classifier {
  public:
   StructPageClassifier(const KernelModel& model, const MemorySource& source)
@@ -88,7 +88,7 @@ class StructPageClassifier : public Classifier {
   const KernelModel& model_;
   const MemoryMap& map_;
   const RuleTable& rules_;
-  const PageDecoder<kSwap> decoder_;
+  const PageDecoder<kSwap, Word> decoder_;
   const std::uint32_t struct_size_;
   const std::size_t page_size_;
   const bool costly_pages_;  // decoded one by one, whether they are looked at or not
@@ -103,9 +103,9 @@ class StructPageClassifier : public Classifier {
   ClassSet skip_;
 };
 
-template <bool kSwap>
-void StructPageClassifier<kSwap>::classify(PfnRange run, ClassSet skip,
-                                           std::span<PageClass> classes) {
+template <bool kSwap, class Word>
+void StructPageClassifier<kSwap, Word>::classify(PfnRange run, ClassSet skip,
+                                                 std::span<PageClass> classes) {
   base_ = run.begin;
   classes_ = classes;
   skip_ = skip;
@@ -120,8 +120,8 @@ void StructPageClassifier<kSwap>::classify(PfnRange run, ClassSet skip,
 }
 
 // Page frames whose struct pages follow each other in virtual memory.
-template <bool kSwap>
-void StructPageClassifier<kSwap>::piece(PfnRange pages, const MapPart& part) {
+template <bool kSwap, class Word>
+void StructPageClassifier<kSwap, Word>::piece(PfnRange pages, const MapPart& part) {
   if (!part.structs) {
     fill(pages.begin, pages.end, PageClass::unknown);
     at_.anomalies.no_memory_map += pages.size();
@@ -145,8 +145,8 @@ void StructPageClassifier<kSwap>::piece(PfnRange pages, const MapPart& part) {
 }
 
 // Decides straight from the reader's memory; no struct page crosses a page of memory.
-template <bool kSwap>
-void StructPageClassifier<kSwap>::in_place(PfnRange pages, VirtAddr structs) {
+template <bool kSwap, class Word>
+void StructPageClassifier<kSwap, Word>::in_place(PfnRange pages, VirtAddr structs) {
   std::array<Pfn, kStructPagesPerFetch> frames;
   std::array<const std::byte*, kStructPagesPerFetch> data;
   const std::uint64_t per_frame = page_size_ / struct_size_;
@@ -199,8 +199,8 @@ void StructPageClassifier<kSwap>::in_place(PfnRange pages, VirtAddr structs) {
 
 // SIZE(page) does not divide the page size (48 or 56 bytes), or time does not matter: struct pages
 // are copied together first. `structs` is the struct page of pages.begin.
-template <bool kSwap>
-void StructPageClassifier<kSwap>::gathered(PfnRange pages, VirtAddr structs, Slice decide) {
+template <bool kSwap, class Word>
+void StructPageClassifier<kSwap, Word>::gathered(PfnRange pages, VirtAddr structs, Slice decide) {
   gather_.resize(kGathered * struct_size_);
   for (Pfn pfn = pages.begin; pfn < pages.end;) {
     // Cut in front of an even page frame: a head is one, and is told with the page behind it.
@@ -211,8 +211,8 @@ void StructPageClassifier<kSwap>::gathered(PfnRange pages, VirtAddr structs, Sli
 }
 
 // Where not all of them can be read, halves are tried, down to a head and what is behind it.
-template <bool kSwap>
-void StructPageClassifier<kSwap>::gather(PfnRange pages, VirtAddr structs, Slice decide) {
+template <bool kSwap, class Word>
+void StructPageClassifier<kSwap, Word>::gather(PfnRange pages, VirtAddr structs, Slice decide) {
   if (pages.end <= at_.next) return;  // all of it lies in a block that is left out
   const auto bytes = std::span(gather_).first(pages.size() * struct_size_);
   const Pfn middle = align_down<Pfn>(pages.begin + pages.size() / 2, 2);
@@ -228,9 +228,9 @@ void StructPageClassifier<kSwap>::gather(PfnRange pages, VirtAddr structs, Slice
 
 // A memory block that is offline. Its struct pages may never have been initialised, so that they
 // are believed in three things alone: a memory error, a mark of memory taken back, and no user.
-template <bool kSwap>
-void StructPageClassifier<kSwap>::offline_slice(const std::byte* structs, Pfn first,
-                                                PfnRange pages) {
+template <bool kSwap, class Word>
+void StructPageClassifier<kSwap, Word>::offline_slice(const std::byte* structs, Pfn first,
+                                                      PfnRange pages) {
   for (Pfn pfn = pages.begin; pfn < pages.end; ++pfn) {
     const std::byte* p = structs + (pfn - first) * struct_size_;
     const Traits traits = decoder_.decode(p, pfn + 1 < pages.end);
@@ -242,10 +242,10 @@ void StructPageClassifier<kSwap>::offline_slice(const std::byte* structs, Pfn fi
   at_.next = pages.end;
 }
 
-template <bool kSwap>
-void StructPageClassifier<kSwap>::slice(const std::byte* structs, Pfn first, PfnRange pages) {
+template <bool kSwap, class Word>
+void StructPageClassifier<kSwap, Word>::slice(const std::byte* structs, Pfn first, PfnRange pages) {
   const Pfn end = pages.end;
-  const PageDecoder<kSwap> decoder = decoder_;  // its members in registers
+  const PageDecoder<kSwap, Word> decoder = decoder_;  // its members in registers
   PageClass* const classes = classes_.data();
   Pfn pfn = std::max(pages.begin, at_.next);
   while (pfn < end) {
@@ -274,8 +274,8 @@ void StructPageClassifier<kSwap>::slice(const std::byte* structs, Pfn first, Pfn
 }
 
 // Returns the next page frame to look at.
-template <bool kSwap>
-Pfn StructPageClassifier<kSwap>::decide_block(const std::byte* p, Traits traits, Pfn pfn) {
+template <bool kSwap, class Word>
+Pfn StructPageClassifier<kSwap, Word>::decide_block(const std::byte* p, Traits traits, Pfn pfn) {
   const PageClass own = rules_.classify(traits);
   const std::uint64_t order = decoder_.order(p, traits);
   if (!valid_order(traits, order, pfn)) {
@@ -291,8 +291,8 @@ Pfn StructPageClassifier<kSwap>::decide_block(const std::byte* p, Traits traits,
 }
 
 // Gives the pages from `pfn` to the end of the block their class and moves on.
-template <bool kSwap>
-void StructPageClassifier<kSwap>::take_block(Pfn pfn, const Block& block, Pfn limit) {
+template <bool kSwap, class Word>
+void StructPageClassifier<kSwap, Word>::take_block(Pfn pfn, const Block& block, Pfn limit) {
   const Pfn end = std::min(limit, block.end);
   fill(pfn, end, block.page_class);
   if (skip_.contains(block.page_class)) {
@@ -303,8 +303,8 @@ void StructPageClassifier<kSwap>::take_block(Pfn pfn, const Block& block, Pfn li
   }
 }
 
-template <bool kSwap>
-void StructPageClassifier<kSwap>::unreadable(PfnRange pages) {
+template <bool kSwap, class Word>
+void StructPageClassifier<kSwap, Word>::unreadable(PfnRange pages) {
   const Pfn begin = std::max(pages.begin, at_.next);
   if (begin >= pages.end) return;
   fill(begin, pages.end, PageClass::unknown);
@@ -312,8 +312,9 @@ void StructPageClassifier<kSwap>::unreadable(PfnRange pages) {
   at_.next = pages.end;
 }
 
-template <bool kSwap>
-bool StructPageClassifier<kSwap>::valid_order(Traits traits, std::uint64_t order, Pfn pfn) const {
+template <bool kSwap, class Word>
+bool StructPageClassifier<kSwap, Word>::valid_order(Traits traits, std::uint64_t order,
+                                                    Pfn pfn) const {
   const bool compound = traits.type() != PageType::buddy && traits.type() != PageType::unaccepted;
   if (compound ? order == 0 || order > kMaxCompoundOrder : order >= model_.pages().buddy_orders) {
     return false;
@@ -323,15 +324,16 @@ bool StructPageClassifier<kSwap>::valid_order(Traits traits, std::uint64_t order
 
 // A poisoned head says nothing of its block, except for hugetlb: there the head is marked for
 // whichever page of it is bad.
-template <bool kSwap>
-PageClass StructPageClassifier<kSwap>::block_class(Traits traits) const {
+template <bool kSwap, class Word>
+PageClass StructPageClassifier<kSwap, Word>::block_class(Traits traits) const {
   if (traits.type() == PageType::hugetlb) return rules_.classify(traits);
   return rules_.classify(traits.without(Traits::kHwPoison));
 }
 
 // The block that `pfn`, the first page of a piece, lies inside of; nullopt when it begins one.
-template <bool kSwap>
-auto StructPageClassifier<kSwap>::enclosing_block(Pfn pfn, VirtAddr at) -> std::optional<Block> {
+template <bool kSwap, class Word>
+auto StructPageClassifier<kSwap, Word>::enclosing_block(Pfn pfn, VirtAddr at)
+    -> std::optional<Block> {
   std::vector<std::byte> raw(2 * std::size_t{struct_size_});
   if (!memory_.read(at, raw)) return std::nullopt;
   const Traits traits = decoder_.decode(raw.data(), true);
@@ -341,20 +343,21 @@ auto StructPageClassifier<kSwap>::enclosing_block(Pfn pfn, VirtAddr at) -> std::
     const Pfn head = align_down(pfn, Pfn{1} << order);
     return head == pfn ? std::nullopt : block_at(head, pfn);
   }
-  if (!traits.has(Traits::kTail)) return std::nullopt;
   // 7.1 and later with optimised hugetlb: the word is a mask that takes the address of any tail to
   // its head (all ones from some bit on); before, it is the head's address.
-  const std::uint64_t word = decoder_.compound_word(raw.data()) & ~std::uint64_t{1};
-  const bool is_mask = word != 0 && (~word & (~word + 1)) == 0 && word >= std::uint64_t{1} << 63;
-  const VirtAddr head_struct{is_mask ? at.value & word : word};
+  const auto word = decoder_.head_word(raw.data(), traits);
+  if (!word) return std::nullopt;
+  const bool is_mask =
+      *word != 0 && (~*word & (~*word + 1)) == 0 && *word >= std::uint64_t{1} << 63;
+  const VirtAddr head_struct{is_mask ? at.value & *word : *word};
   if (head_struct >= at) return std::nullopt;
   const std::uint64_t distance = at - head_struct;
   if (distance % struct_size_ != 0 || distance / struct_size_ > pfn) return std::nullopt;
   return block_at(pfn - distance / struct_size_, pfn);
 }
 
-template <bool kSwap>
-auto StructPageClassifier<kSwap>::block_at(Pfn head, Pfn inside) -> std::optional<Block> {
+template <bool kSwap, class Word>
+auto StructPageClassifier<kSwap, Word>::block_at(Pfn head, Pfn inside) -> std::optional<Block> {
   std::vector<std::byte> raw(2 * std::size_t{struct_size_});
   const auto at = map_.part(head, memory_).structs;
   if (!at || !memory_.read(*at, raw)) return std::nullopt;
@@ -363,6 +366,11 @@ auto StructPageClassifier<kSwap>::block_at(Pfn head, Pfn inside) -> std::optiona
   if (!traits.has(Traits::kHead) || !valid_order(traits, order, head)) return std::nullopt;
   const Block block{block_class(traits), head + (Pfn{1} << order)};
   return inside < block.end ? std::optional(block) : std::nullopt;
+}
+
+template <bool kSwap, class Word>
+std::unique_ptr<Classifier> make(const KernelModel& model, const MemorySource& source) {
+  return std::make_unique<StructPageClassifier<kSwap, Word>>(model, source);
 }
 
 }  // namespace
@@ -376,10 +384,13 @@ void Anomalies::add(const Anomalies& other) {
 
 std::unique_ptr<Classifier> make_classifier(const KernelModel& model, const MemorySource& source) {
   if (!model.memory_map()) return std::make_unique<UnknownClassifier>();
-  if (source.info().order == kHostOrder) {
-    return std::make_unique<StructPageClassifier<false>>(model, source);
+  const bool swap = source.info().order != kHostOrder;
+  if (model.pages().word_bytes == sizeof(std::uint32_t)) {
+    return swap ? make<true, std::uint32_t>(model, source)
+                : make<false, std::uint32_t>(model, source);
   }
-  return std::make_unique<StructPageClassifier<true>>(model, source);
+  return swap ? make<true, std::uint64_t>(model, source)
+              : make<false, std::uint64_t>(model, source);
 }
 
 }  // namespace vmsift

@@ -18,6 +18,9 @@ struct Slot {
 
 void add(const WindowResult& window, ClassifyTotals& totals) {
   for (std::size_t c = 0; c < kPageClasses; ++c) totals.counts[c] += window.counts[c];
+  for (std::size_t c = 0; c < kPageClasses; ++c) {
+    totals.absent_counts[c] += window.absent_counts[c];
+  }
   totals.kept_pages += window.kept_pages;
   totals.anomalies.add(window.anomalies);
 }

@@ -11,6 +11,7 @@ namespace vmsift {
 
 struct ClassifyTotals {
   ClassCounts counts{};
+  ClassCounts absent_counts{};  // see WindowResult
   std::uint64_t kept_pages = 0;
   Anomalies anomalies;
 };

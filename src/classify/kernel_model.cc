@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/classify/kernel_model.h"
 
+#include "mm-model/nodes.h"
+#include "src/classify/self_check.h"
+
+#include <algorithm>
+
 namespace vmsift {
 
 KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
@@ -8,19 +13,49 @@ KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
   KernelModel model;
   model.note_ = std::move(note);
   auto placed = model.detect_addresses(source.info(), options.archs);
-  model.pages_ = PageLayout::detect(model.note_);
+  model.pages_ = PageLayout::detect(model.note_, model.addresses_->word_bytes);
   if (placed) placed = model.detect_memory(source);
   if (!placed) {
     model.map_.reset();
     model.no_memory_map_ = placed.message();
   }
-  model.rules_ = std::make_unique<RuleTable>(model.pages_, model.objections_);
+  model.detect_free_lists(source);
+  model.update_rules();
+  model.known_pages_ = self_check(model, source);
   return model;
 }
 
 void KernelModel::switch_off(PageClass page_class, const std::string& reason) {
   objections_[static_cast<std::size_t>(page_class)] = reason;
-  rules_ = std::make_unique<RuleTable>(pages_, objections_);
+  if (page_class == PageClass::free) {
+    use_free_marks();  // which the objection speaks against
+  } else {
+    update_rules();
+  }
+}
+
+void KernelModel::update_rules() {
+  rules_ = std::make_unique<RuleTable>(pages_, objections_, substitutes_);
+}
+
+bool KernelModel::tells(PageClass page_class) const {
+  const auto& rules = rules_->rules();
+  return map_ && std::any_of(rules.begin(), rules.end(), [&](const RuleStatus& rule) {
+           return rule.filter->page_class == page_class && rule.off.empty();
+         });
+}
+
+void KernelModel::use_free_lists() {
+  free_list_pages_ = std::make_unique<FreeListPages>(*free_lists_);
+  substitutes_[static_cast<std::size_t>(PageClass::free)] =
+      fmt::format("free lists of {} zones", free_lists_->zones());
+  update_rules();
+}
+
+void KernelModel::use_free_marks() {
+  free_list_pages_.reset();
+  substitutes_[static_cast<std::size_t>(PageClass::free)].clear();
+  update_rules();
 }
 
 std::vector<Downgrade> KernelModel::downgrades() const {
@@ -66,6 +101,39 @@ Result<void> KernelModel::detect_memory(const MemorySource& source) {
     pages_.set_missing(Feature::online, std::string(why));
   }
   return {};
+}
+
+// Zones and their free lists. Where the note names no mark of free blocks the lists are all there
+// is.
+void KernelModel::detect_free_lists(const MemorySource& source) {
+  if (!map_) {
+    no_zones_ = no_memory_map_;
+    return;
+  }
+  AddressSpace memory(*addresses_, source);
+  std::string no_lists;
+  auto nodes = Nodes::detect(note_, memory);
+  auto zones = nodes ? Zones::detect(note_, *nodes, memory) : Result<Zones>(nodes.take_error());
+  if (zones) {
+    zones_ = *zones;
+    auto lists = FreeLists::detect(note_, pages_, std::move(*zones), source.info().max_pfn,
+                                   memory.word_bytes());
+    if (lists) {
+      free_lists_ = std::move(*lists);
+    } else {
+      no_lists = lists.message();
+    }
+  } else {
+    no_zones_ = zones.message();
+    no_lists = no_zones_;
+  }
+  if (pages_.has(Feature::buddy)) return;
+  if (free_lists_ && !source.info().live) {
+    use_free_lists();
+  } else if (!free_lists_) {
+    objections_[static_cast<std::size_t>(PageClass::free)] = fmt::format(
+        "{} is missing, and for free lists: {}", pages_.missing(Feature::buddy), no_lists);
+  }
 }
 
 // The kernel text is reachable in two ways; when they disagree, one of the facts is stale, and

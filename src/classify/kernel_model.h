@@ -6,9 +6,12 @@
 
 #include "arch/arch.h"
 #include "filters/rules.h"
+#include "mm-model/free_lists.h"
 #include "mm-model/memory_map.h"
 #include "mm-model/page_layout.h"
 #include "mm-model/vmcoreinfo.h"
+#include "mm-model/zones.h"
+#include "src/classify/free_list_pages.h"
 #include "src/input/memory_source.h"
 
 #include <memory>
@@ -39,12 +42,27 @@ class KernelModel {
   // now on, and the downgrades say so.
   void switch_off(PageClass page_class, const std::string& reason);
 
+  // Free pages are told by the free lists from now on, or by their mark again. free_lists() must be
+  // there.
+  void use_free_lists();
+  void use_free_marks();
+
   [[nodiscard]] const Vmcoreinfo& note() const { return note_; }
   [[nodiscard]] const Arch* arch() const { return arch_; }  // nullptr: not known
   [[nodiscard]] const AddressLayout& addresses() const { return *addresses_; }
   [[nodiscard]] const PageLayout& pages() const { return pages_; }
   [[nodiscard]] const MemoryMap* memory_map() const { return map_.get(); }  // nullptr: no pages
   [[nodiscard]] const RuleTable& rules() const { return *rules_; }
+  // Whether pages of this class are recognised at all.
+  [[nodiscard]] bool tells(PageClass page_class) const;
+  // nullopt: see no_zones().
+  [[nodiscard]] const std::optional<Zones>& zones() const { return zones_; }
+  [[nodiscard]] const std::string& no_zones() const { return no_zones_; }
+  [[nodiscard]] const std::optional<FreeLists>& free_lists() const { return free_lists_; }
+  // What free pages are told by; nullptr: by their mark, or not at all.
+  [[nodiscard]] FreeListPages* free_list_pages() const { return free_list_pages_.get(); }
+  // Pages known to be the kernel's that the rules were tried on; see self_check.h.
+  [[nodiscard]] std::size_t known_pages() const { return known_pages_; }
   [[nodiscard]] std::vector<Downgrade> downgrades() const;
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
   [[nodiscard]] bool can_translate() const { return can_translate_; }
@@ -53,6 +71,8 @@ class KernelModel {
   Result<void> detect_addresses(const DumpInfo& dump, std::span<const Arch* const> archs);
   Result<void> detect_memory(const MemorySource& source);
   Result<void> check_translation(AddressSpace& memory);
+  void detect_free_lists(const MemorySource& source);
+  void update_rules();
 
   Vmcoreinfo note_;
   const Arch* arch_ = nullptr;
@@ -60,9 +80,15 @@ class KernelModel {
   bool can_translate_ = false;
   PageLayout pages_;
   Objections objections_;
+  Substitutes substitutes_;
   std::unique_ptr<RuleTable> rules_;
   std::unique_ptr<const MemoryMap> map_;
   std::string no_memory_map_;  // why
+  std::optional<Zones> zones_;
+  std::string no_zones_;  // why
+  std::optional<FreeLists> free_lists_;
+  std::unique_ptr<FreeListPages> free_list_pages_;  // where they are used
+  std::size_t known_pages_ = 0;
   std::vector<std::string> warnings_;
 };
 

@@ -49,10 +49,24 @@ void WindowScanner::classify(WindowResult& result, BitSpan exists, BitSpan store
     at = end;
   }
   std::fill(classes.begin() + static_cast<std::ptrdiff_t>(size), classes.end(), PageClass::hole);
+  if (model_.free_list_pages() != nullptr) mark_free_lists(result);
+  result.absent_counts = {};
   if (result.exists == stored_) return;
   for (std::size_t i = 0; i < size; ++i) {
-    if (exists.test(i) && !stored.test(i)) classes[i] = PageClass::absent;
+    if (exists.test(i) && !stored.test(i)) {
+      ++result.absent_counts[static_cast<std::size_t>(classes[i])];
+      classes[i] = PageClass::absent;
+    }
   }
+}
+
+void WindowScanner::mark_free_lists(WindowResult& result) {
+  const Pfn first = result.pages.begin;
+  if (!free_lists_ || first < free_lists_->pages.begin || first >= free_lists_->pages.end) {
+    if (!memory_) memory_.emplace(model_.addresses(), source_);
+    free_lists_ = model_.free_list_pages()->stride_of(first, *model_.memory_map(), *memory_);
+  }
+  mark_free_list_pages(*free_lists_, result.pages, result.classes);
 }
 
 void WindowScanner::select(WindowResult& result) const {

@@ -6,12 +6,14 @@
 #include "filters/page_class.h"
 #include "src/base/bitmap.h"
 #include "src/classify/classifier.h"
+#include "src/classify/free_list_pages.h"
 #include "src/classify/kernel_model.h"
 #include "src/input/memory_source.h"
 
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,6 +28,7 @@ struct WindowResult {
   std::array<std::byte, kWindowBytes> exists;  // bitmap 1: memory of the machine
   std::array<std::byte, kWindowBytes> kept;    // bitmap 2: to be written
   ClassCounts counts;
+  ClassCounts absent_counts;  // of the pages of class absent: what their struct pages say
   std::uint64_t kept_pages = 0;
   Anomalies anomalies;
 };
@@ -36,7 +39,8 @@ class WindowScanner {
   // `unused_vmemmap` are page frames of that class, sorted; it must outlive the scanner.
   WindowScanner(const KernelModel& model, const MemorySource& source, ClassSet dropped,
                 const std::vector<PfnRange>* unused_vmemmap = nullptr)
-      : source_(source),
+      : model_(model),
+        source_(source),
         classifier_(make_classifier(model, source)),
         dropped_(dropped),
         unused_vmemmap_(unused_vmemmap) {}
@@ -46,9 +50,14 @@ class WindowScanner {
 
  private:
   void classify(WindowResult& result, BitSpan exists, BitSpan stored);
+  void mark_free_lists(WindowResult& result);
   void select(WindowResult& result) const;
 
+  const KernelModel& model_;
   const MemorySource& source_;
+  // Where free lists tell which pages are free.
+  std::optional<AddressSpace> memory_;
+  std::shared_ptr<const FreeListPages::Stride> free_lists_;
   std::unique_ptr<Classifier> classifier_;
   ClassSet dropped_;
   const std::vector<PfnRange>* unused_vmemmap_;

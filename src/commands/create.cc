@@ -2,6 +2,7 @@
 // vmsift VMCORE DUMPFILE: classify every page, then copy those that the dump level keeps. A split
 // dump has several files that get a range of pages each; all else is the same.
 #include "src/classify/classify_dump.h"
+#include "src/classify/reconcile.h"
 #include "src/classify/unused_vmemmap.h"
 #include "src/cli/texts.h"
 #include "src/commands/commands.h"
@@ -14,6 +15,7 @@
 #include "src/pipeline/pipeline.h"
 #include "src/pipeline/side_by_side.h"
 #include "src/report/progress.h"
+#include "src/report/reconciliation_report.h"
 #include "src/report/run_report.h"
 
 #include <unistd.h>
@@ -54,6 +56,7 @@ class CreateRun {
   void use_level(unsigned level);
   [[nodiscard]] ClassSet dropped() const;
   Result<void> attempt();
+  Result<void> begin();
   Result<void> create_outputs();
   Result<void> find_unused_vmemmap();
   Result<void> classify();
@@ -73,6 +76,7 @@ class CreateRun {
   RunReport report_;
   StageClock clock_;
   Input input_;
+  std::optional<Reconciler> reconciler_;  // not where nothing is left out by rules
   std::vector<Member> members_;
   std::optional<SplitRanges> ranges_;     // of a split dump
   std::vector<PfnRange> unused_vmemmap_;  // with -e
@@ -115,6 +119,9 @@ Result<void> CreateRun::open() {
       options_.flattened ? "STDOUT" : fmt::format("{}", fmt::join(options_.outputs, ", "));
   report_.codec = options_.codec->name;
   report_.threads = thread_count(options_.threads);
+  if (options_.command != Command::reassemble) {
+    reconciler_.emplace(*input_.model, *input_.source, report_.threads);
+  }
   if (is_private(*options_.codec)) {
     log_.warning(
         "pages compressed with {} are read by vmsift alone; `vmsift -z {} DUMP` makes a dump for "
@@ -143,9 +150,7 @@ ClassSet CreateRun::dropped() const {
 
 Result<void> CreateRun::attempt() {
   pages_done_ = 0;
-  if (auto created = create_outputs(); !created) return created;
-  if (auto found = find_unused_vmemmap(); !found) return found;
-  if (auto classified = classify(); !classified) return classified;
+  if (auto begun = begin(); !begun) return begun;
   clock_.finished("classify");
   if (auto copied = copy(); !copied) return copied;
   clock_.finished("copy");
@@ -155,6 +160,25 @@ Result<void> CreateRun::attempt() {
     if (member.failure) return *member.failure;
   }
   return {};
+}
+
+// Outputs and the class of every page; both once more if the kernel's own counters contradict a
+// rule. What went into a stream cannot be taken back, so there they are asked before.
+Result<void> CreateRun::begin() {
+  if (reconciler_ && options_.flattened) {
+    if (auto settled = reconciler_->settle(); !settled) return settled;
+  }
+  for (;;) {
+    if (auto created = create_outputs(); !created) return created;
+    if (auto found = find_unused_vmemmap(); !found) return found;
+    if (auto classified = classify(); !classified) return classified;
+    if (!reconciler_) return share_out();
+    auto corrected = reconciler_->check(report_.classified);
+    if (!corrected) return corrected.take_error();
+    report_.reconciliation = reconciler_->result();
+    if (!*corrected) return share_out();
+    discard();
+  }
 }
 
 Result<void> CreateRun::create_outputs() {
@@ -228,7 +252,7 @@ Result<void> CreateRun::classify() {
   if (!totals) return totals.take_error();
   report_.classified = *totals;
   report_.memory = memory_use();  // until there are buffers to count
-  return share_out();
+  return {};
 }
 
 Result<void> CreateRun::share_out() {
@@ -403,6 +427,7 @@ int CreateRun::conclude(std::optional<Error> failure) {
   }
   report_losses();
   if (log_.shows(Log::kReport)) log_.report(report_table(report_));
+  report_reconciliation(report_.reconciliation, log_);
   if (auto written = write_json(options_, report_json(report_, *input_.source, *input_.model));
       !written) {
     log_.warning("{}", written.message());  // of no weight beside the dump

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // vmsift --levels VMCORE: what a dump would hold and how large it would be at each of the 32
 // levels.
+#include "src/classify/reconcile.h"
 #include "src/classify/window_scan.h"
 #include "src/commands/commands.h"
 #include "src/commands/input.h"
@@ -9,6 +10,7 @@
 #include "src/pipeline/pipeline.h"
 #include "src/report/levels_report.h"
 #include "src/report/progress.h"
+#include "src/report/reconciliation_report.h"
 
 namespace vmsift {
 namespace {
@@ -34,6 +36,11 @@ Result<int> run_levels(const Options& options, const Log& log) {
   auto header = describe_dump(*input, 0);  // also says whether there can be a dump at all
   if (!header) return header.take_error();
 
+  const unsigned threads = thread_count(options.threads);
+  Reconciler reconciler(*input->model, source, threads);
+  if (auto settled = reconciler.settle(); !settled) return settled.take_error();
+  report_reconciliation(reconciler.result(), log);
+
   // Nothing is left out but what must not be read: every level is made of what is seen here.
   WindowScanner scanner(*input->model, source, dropped_classes(0));
   const auto window = std::make_unique<WindowResult>();
@@ -44,13 +51,13 @@ Result<int> run_levels(const Options& options, const Log& log) {
         return KeptWindow{first, window->kept, window->classes};
       });
   const auto codecs = codecs_to_measure(options);
-  const unsigned threads = thread_count(options.threads);
   auto costs =
       measure_levels(source, windows, codecs, threads, [&](Pfn upto) { progress.update(upto); });
   if (!costs) return costs.take_error();
   progress.update(dump.max_pfn);
 
-  const LevelsReport report{*costs, header->descriptors_offset(), dump.page_size, dump.dump_level};
+  const LevelsReport report{*costs, header->descriptors_offset(), dump.page_size, dump.dump_level,
+                            reconciler.result()};
   if (!options.json || !options.json->empty()) {
     log.report(levels_table(report, source, *input->model));
   }

@@ -2,6 +2,7 @@
 // vmsift --mem-usage VMCORE: how much of a machine's memory a dump could leave out, as the table
 // that sizing scripts read. VMCORE is /proc/kcore, the running machine, or any dump. One pass: each
 // window of page frames is classified and what level 31 keeps of it tested for zeros, in parallel.
+#include "src/classify/reconcile.h"
 #include "src/classify/window_scan.h"
 #include "src/commands/commands.h"
 #include "src/commands/input.h"
@@ -10,6 +11,7 @@
 #include "src/pipeline/pipeline.h"
 #include "src/report/mem_usage_report.h"
 #include "src/report/progress.h"
+#include "src/report/reconciliation_report.h"
 
 #include <algorithm>
 #include <memory>
@@ -137,8 +139,13 @@ Result<int> run_mem_usage(const Options& options, const Log& log) {
   if (auto checked = check_json(options); !checked) return checked.take_error();
 
   Progress progress(log, "Measuring pages", dump.max_pfn, dump.page_size);
-  auto usage = measure_usage(*input, thread_count(options.threads), progress);
+  const unsigned threads = thread_count(options.threads);
+  Reconciler reconciler(*input->model, *input->source, threads);
+  if (auto settled = reconciler.settle(); !settled) return settled.take_error();
+  auto usage = measure_usage(*input, threads, progress);
   if (!usage) return usage.take_error();
+  usage->reconciliation = reconciler.result();
+  report_reconciliation(usage->reconciliation, log);
   if (!options.json || !options.json->empty()) log.report(mem_usage_table(*usage, dump.page_size));
   if (auto written = write_json(options, mem_usage_json(*usage, *input->source, *input->model));
       !written) {

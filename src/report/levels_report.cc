@@ -3,6 +3,7 @@
 
 #include "filters/filter.h"
 #include "src/kdump/format.h"
+#include "src/report/reconciliation_report.h"
 #include "src/report/run_report.h"
 
 #include <array>
@@ -88,6 +89,7 @@ std::string levels_json(const LevelsReport& report, const MemorySource& source,
     json.end_object().end_object();
   }
   json.end_object();
+  describe_reconciliation(json, report.reconciliation);
   json.begin_array("levels");
   for (unsigned level = 0; level <= kMaxLevel; ++level) {
     json.begin_object().field("level", level);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "src/classify/kernel_model.h"
+#include "src/classify/reconcile.h"
 #include "src/copy/measure_levels.h"
 #include "src/input/memory_source.h"
 
@@ -16,6 +17,7 @@ struct LevelsReport {
   std::uint64_t header_bytes;  // headers, notes and bitmaps
   std::size_t page_size;
   unsigned least_level;  // what the input was filtered by already
+  Reconciliation reconciliation{};
 
   // Exactly what the dump file of this level will take.
   [[nodiscard]] std::uint64_t dump_bytes(unsigned level, const CodecCost& codec) const;

@@ -43,6 +43,11 @@ class Log {
   void error(std::string_view message) const {
     if (shows(kError)) line(stderr, "error: ", message);
   }
+  // Of the report, but beside its table, which scripts read.
+  template <class... Args>
+  void remark(fmt::format_string<Args...> format, Args&&... args) const {
+    if (shows(kReport)) line(stderr, {}, fmt::format(format, std::forward<Args>(args)...));
+  }
   // What was asked for, whatever the message level.
   void report(std::string_view text) const { line(messages_, {}, text); }
 

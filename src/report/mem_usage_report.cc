@@ -3,6 +3,7 @@
 
 #include "filters/filter.h"
 #include "src/report/json.h"
+#include "src/report/reconciliation_report.h"
 #include "src/report/run_report.h"
 
 #include <initializer_list>
@@ -82,6 +83,7 @@ std::string mem_usage_json(const MemUsage& usage, const MemorySource& source,
   JsonWriter json;
   json.begin_object();
   describe_input(json, source, model);
+  describe_reconciliation(json, usage.reconciliation);
   json.begin_object("mem_usage")
       .field("page_size", page_size)
       .field("pages", usage.pages())

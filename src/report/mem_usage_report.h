@@ -4,6 +4,7 @@
 
 #include "filters/page_class.h"
 #include "src/classify/kernel_model.h"
+#include "src/classify/reconcile.h"
 #include "src/input/memory_source.h"
 
 #include <cstdint>
@@ -15,6 +16,7 @@ struct MemUsage {
   ClassCounts classes{};
   std::uint64_t zero_pages = 0;  // among those that dump level 31 keeps for their class
   std::uint64_t lost_pages = 0;  // among the same: could not be read
+  Reconciliation reconciliation;
 
   // Page frames with memory. The rows of the table add up to it.
   [[nodiscard]] std::uint64_t pages() const;

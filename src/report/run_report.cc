@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/report/run_report.h"
 
+#include "src/report/reconciliation_report.h"
+
 namespace vmsift {
 namespace {
 
@@ -81,6 +83,7 @@ void describe_input(JsonWriter& json, const MemorySource& source, const KernelMo
       .field("release", model.note().text("OSRELEASE").value_or(""))
       .field("machine", model.arch() != nullptr ? model.arch()->name : "")
       .field("memory_model", model.memory_map() ? model.memory_map()->model() : "unknown")
+      .field("known_pages_checked", model.known_pages())
       .end_object();
   json.begin_array("rules");
   for (const RuleStatus& rule : model.rules().rules()) {
@@ -133,6 +136,7 @@ std::string report_json(const RunReport& report, const MemorySource& source,
       .field("torn_blocks", odd.torn_blocks)
       .field("orphan_tails", odd.orphan_tails)
       .end_object();
+  describe_reconciliation(json, report.reconciliation);
   json.field("total_pages", total_pages(report.classified.counts));
   json.begin_object("dump")
       .field("path", report.dumpfile)

@@ -5,6 +5,7 @@
 #include "filters/page_class.h"
 #include "src/classify/classify_dump.h"
 #include "src/classify/kernel_model.h"
+#include "src/classify/reconcile.h"
 #include "src/copy/copy_pages.h"
 #include "src/input/memory_source.h"
 #include "src/report/json.h"
@@ -24,6 +25,7 @@ struct RunReport {
   unsigned dump_level = 0;
   unsigned threads = 1;
   ClassifyTotals classified;
+  Reconciliation reconciliation;
   CopyResult copied;
   std::uint64_t dump_bytes = 0;  // size of the dump file
   bool complete = false;

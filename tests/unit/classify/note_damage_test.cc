@@ -15,7 +15,6 @@ namespace vmsift {
 namespace {
 
 using test::classify_pages;
-using test::Encoding;
 using test::Era;
 using test::KernelShape;
 using test::Kind;
@@ -30,7 +29,7 @@ void populate(SyntheticKernel& k) {
   for (unsigned bit = 0; bit < 52; ++bit) {  // one flag each, whatever it means
     k.set_flag(at + bit, bit);
     k.set_flag(at + 64 + bit, bit);  // and with what looks like an anonymous mapping
-    k.put<std::uint64_t>(at + 64 + bit, Encoding::kMapping, bit % 2 == 0 ? 2 : 0);
+    k.put<std::uint64_t>(at + 64 + bit, k.fields().mapping, bit % 2 == 0 ? 2 : 0);
   }
   k.anon(at + 130);
   k.set_flag(at + 130, 0);  // locked
@@ -38,9 +37,9 @@ void populate(SyntheticKernel& k) {
   k.set_flag(at + 131, 0);
   k.file(at + 132, true);
   k.swap_cache(at + 133);
-  k.offline(at + 134);
+  if (k.encoding().offline != 0) k.offline(at + 134);
   k.page_table(at + 135);
-  k.other_type(at + 136);
+  if (k.encoding().other != 0) k.other_type(at + 136);
   k.slab(at + 137, 0, 0xffff888100000001);
   k.slab(at + 144, 3, 1);
   k.anon(at + 160);
@@ -170,9 +169,13 @@ INSTANTIATE_TEST_SUITE_P(Notes, NoteDamage,
 
 // The eras without a real note at hand, with the notes of the synthetic kernels.
 TEST(NoteDamageOfEveryEra, NoWorthlessValueCostsAPage) {
-  for (const Era era : {Era::v6_3, Era::v6_6, Era::v6_9, Era::v6_11}) {
-    SyntheticKernel kernel({.era = era});
+  std::vector<Era> eras(std::begin(test::kOldEras), std::end(test::kOldEras));
+  eras.insert(eras.end(), {Era::v6_3, Era::v6_6, Era::v6_9, Era::v6_11});
+  for (const Era era : eras) {
+    const bool old = era < Era::v5_10;
+    SyntheticKernel kernel({.era = era, .levels = old ? 4U : 5U, .kaslr = !old});
     populate(kernel);
+    ASSERT_TRUE(kernel.model().memory_map()) << name_of(era);
     const auto truth = classify_pages(kernel.model(), kernel.memory, kRun);
     for (const auto& [key, value] : kernel.note.lines()) {
       std::vector<std::string> values = worthless_values(key);

@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A kernel made up in memory: page tables, mem_section, struct pages and the VMCOREINFO text of one
-// release, with pages that a test puts where it wants them. It writes struct pages from a table of
-// encodings of its own, and keeps a class for each page as it goes: what a classifier should find.
+// A kernel made up in memory: page tables, a memory model, struct pages, nodes, zones and free
+// lists, the log and the VMCOREINFO text of one release, with pages that a test puts where it wants
+// them. It keeps a class for each page as it goes: what a classifier should find, given what that
+// release's note names.
 #pragma once
 
 #include "filters/page_class.h"
 #include "src/classify/classifier.h"
 #include "src/classify/kernel_model.h"
 #include "tests/unit/support/note.h"
+#include "tests/unit/support/synthetic_machine.h"
 #include "tests/unit/support/synthetic_memory.h"
+#include "tests/unit/support/synthetic_nodes.h"
+#include "tests/unit/support/synthetic_release.h"
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 namespace vmsift::test {
 
-// Named by the first release of each encoding; v7_1_mask: CONFIG_HUGETLB_PAGE_OPTIMIZE_VMEMMAP.
-enum class Era { v5_10, v6_1, v6_3, v6_6, v6_9, v6_11, v6_12, v7_1, v7_1_mask };
-constexpr Era kEras[] = {Era::v5_10, Era::v6_1,  Era::v6_3, Era::v6_6,     Era::v6_9,
-                         Era::v6_11, Era::v6_12, Era::v7_1, Era::v7_1_mask};
-std::string name_of(Era era);
+class SyntheticLog;
+
+enum class Model { sparse, flat, discontig };
 
 struct KernelShape {
   Era era = Era::v6_12;
@@ -28,35 +29,22 @@ struct KernelShape {
   bool vmemmap = true;                  // else every section has a mem_map of its own
   bool extreme = true;                  // else mem_section is one array
   bool mem_section_is_pointer = false;  // the note has the address of a pointer to it
-  std::uint32_t page_struct_size = 64;
+  std::uint32_t page_struct_size = 0;   // 0: as the release has it
   ByteOrder order = ByteOrder::little;
-  std::uint64_t sections = 2;  // of 32768 pages
+  std::uint64_t sections = 2;   // of 128 MiB
+  Model model = Model::sparse;  // of the others the four about sections above say nothing
+  Pfn first_pfn = 0;            // of memory: a multiple of a section
+  std::vector<std::vector<PfnRange>> nodes = {};  // the memory of each; empty: one node has all
+  bool kaslr = true;
+  unsigned made_up_word = 0;  // 4 or 8: a made-up machine in place of x86_64
+  unsigned page_shift = 12;
 };
-
-// struct page of one era; offsets are those of every x86_64 kernel since 4.18.
-struct Encoding {
-  const char* release;
-  unsigned lru, private_, swap_cache, swap_backed, hwpoison, head;
-  int slab_flag;                                                          // -1: a type
-  std::uint32_t buddy, offline, slab, hugetlb, unaccepted, table, other;  // 0: not a type
-  enum class Compound { dtor, folio_dtor, hugetlb_flag, type } compound;
-  const char* tail_key;
-  bool unaccepted_is_named;
-  // Second page of a block, the word at page.mapping: bit 0 is no sign of anything there.
-  std::uint64_t second_mapping;
-
-  static constexpr std::uint32_t kFlags = 0, kCompound = 8, kDtor = 16, kOrder = 17, kMapping = 24,
-                                 kPrivate = 40, kMapcount = 48;
-  static constexpr std::uint64_t kDtorHugetlb = 2;
-  static constexpr unsigned kHugetlbFlag = 8;  // PG_hugetlb of 6.6 is PG_active
-};
-const Encoding& encoding_of(Era era);
 
 enum class Kind { anon, file, file_private, kernel };
 
 class SyntheticKernel {
  public:
-  static constexpr Pfn kSection = 32768;
+  static constexpr Pfn kSection = 32768;  // of 4 KiB pages
   static constexpr unsigned kMaxOrder = 10;
   static constexpr Pfn kFirstUnused = 0x4000;  // below lie the kernel's own structures
 
@@ -71,6 +59,7 @@ class SyntheticKernel {
   void free_block(Pfn pfn, unsigned order);
   void unaccepted(Pfn pfn);
   void anon(Pfn pfn);
+  void ksm(Pfn pfn);
   void file(Pfn pfn, bool with_private);
   void swap_cache(Pfn pfn);  // not on the LRU
   void offline(Pfn pfn);
@@ -81,33 +70,70 @@ class SyntheticKernel {
   void hugetlb(Pfn pfn, unsigned order, bool optimised = false);
   void poison(Pfn pfn);
 
+  // Pages where nothing was put so far are the kernel's, in use.
+  void use_the_rest();
+  // The kernel's log; `log` must be of the same word size and byte order. Without KASLR only.
+  void adopt(const SyntheticLog& log);
+
   // For what no call above does.
+  [[nodiscard]] const KernelShape& shape() const { return shape_; }
+  [[nodiscard]] const Machine& machine() const { return machine_; }
   [[nodiscard]] const Encoding& encoding() const { return encoding_; }
+  [[nodiscard]] const PageFields& fields() const { return fields_; }
+  [[nodiscard]] SyntheticNodes& nodes() { return nodes_; }
+  [[nodiscard]] Pfn end() const { return end_; }
+  [[nodiscard]] std::uint64_t pages_per_section() const;
+  [[nodiscard]] VirtAddr direct(PhysAddr at) const;
+  [[nodiscard]] VirtAddr image(PhysAddr at) const;
   [[nodiscard]] VirtAddr struct_address(Pfn pfn) const;
   [[nodiscard]] PhysAddr struct_place(Pfn pfn) const;  // before optimisation of hugetlb
   template <class T>
   void put(Pfn pfn, std::uint32_t offset, T value) {
     memory.put<T>(struct_place(pfn) + offset, value);
   }
+  void put_word(PhysAddr at, std::uint64_t value);
+  [[nodiscard]] std::uint64_t get_word(PhysAddr at);
   void set_flag(Pfn pfn, unsigned bit);
   void set_type(Pfn pfn, std::uint32_t type, PageClass c);
   void expect(Pfn pfn, std::uint64_t pages, PageClass c);
   [[nodiscard]] PhysAddr section_entry(std::uint64_t section) const;  // its section_mem_map
+  [[nodiscard]] PhysAddr section_root(std::uint64_t root) const;      // with EXTREME
   [[nodiscard]] PhysAddr pgd() const;
-  // Maps 2^shift bytes (12, 21 or 30); splits a 2 MiB leaf that is in the way of a page.
+  // Maps 2^shift bytes, as one level of the table does; splits larger leaves that are in the way.
   void map(VirtAddr vaddr, PhysAddr paddr, unsigned shift);
 
  private:
+  friend class NoteWriter;
+
+  [[nodiscard]] PhysAddr own(Pfn pfn) const;  // of the kernel's structures, counted from the first
+  [[nodiscard]] PhysAddr sections_start() const;
+  [[nodiscard]] std::uint64_t sections_per_root() const;
+  [[nodiscard]] unsigned physmem_bits() const;
+  // What flags have in their top bits: the section, without VMEMMAP.
+  [[nodiscard]] std::uint64_t section_in_flags(Pfn pfn) const;
+  void map_memory();
   void lay_out_sections();
-  void write_note();
-  void write_block(Pfn pfn, unsigned order, std::uint64_t pages_written);
+  void lay_out_mem_map();
+  void lay_out_variables();
+  void describe_dump();
+  // Does a note of this release name it?
+  [[nodiscard]] bool since(Era era) const { return shape_.era >= era; }
+  void put_field(Pfn pfn, std::uint32_t offset, std::uint64_t value);
+  void write_block(Pfn pfn, unsigned order, std::uint64_t pages_written, bool hugetlb);
+  void write_tail(Pfn head, Pfn tail, unsigned order);
+  void expect_block(Pfn pfn, unsigned order, PageClass c);
   void fill_page(Pfn pfn, Kind kind);
   PhysAddr entry_of(VirtAddr vaddr, unsigned shift);
-  Pfn allocate() { return next_table_++; }
+  PhysAddr allocate_table(unsigned bits);
 
   KernelShape shape_;
+  Machine machine_;
   const Encoding& encoding_;
+  PageFields fields_;
+  Pfn end_ = 0;
+  std::vector<PhysAddr> node_maps_;  // DISCONTIGMEM: of the first page frame of each node
   Pfn next_table_;
+  SyntheticNodes nodes_;
 };
 
 // The class of every page frame of `run`, by page frame from run.begin on.

@@ -46,6 +46,8 @@ class SyntheticMemory : public MemorySource {
   }
   DumpInfo& edit_info() { return info_; }
   [[nodiscard]] const std::vector<PfnRange>& stored() const { return stored_; }
+  [[nodiscard]] const std::set<Pfn>& unreadable() const { return unreadable_; }
+  [[nodiscard]] const std::map<Pfn, std::vector<std::byte>>& written() const { return pages_; }
 
   [[nodiscard]] const DumpInfo& info() const override { return info_; }
   Result<void> set_page_size(std::size_t bytes) override;

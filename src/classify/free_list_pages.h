@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Which pages are on the kernel's free lists, for kernels whose mark of free blocks is not known or
+// not to be trusted. Lists are not in the order of pages, so that one walk of them collects the
+// bits of a stride of page frames: memory does not grow with RAM, and the lists are walked once
+// for each 128 GiB of 4 KiB pages.
+#pragma once
+
+#include "filters/page_class.h"
+#include "mm-model/free_lists.h"
+#include "src/base/bitmap.h"
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+namespace vmsift {
+
+class FreeListPages {
+ public:
+  static constexpr Pfn kStridePages = Pfn{1} << 25;  // 4 MiB of bits
+
+  struct Stride {
+    PfnRange pages;
+    std::vector<std::byte> free;  // one bit a page frame
+  };
+
+  explicit FreeListPages(FreeLists lists) : lists_(std::move(lists)) {}
+
+  // The stride that `pfn` is in. Any thread; the others wait while one walks the lists.
+  std::shared_ptr<const Stride> stride_of(Pfn pfn, const MemoryMap& map, AddressSpace& memory);
+
+  [[nodiscard]] const FreeLists& lists() const { return lists_; }
+
+ private:
+  const FreeLists lists_;
+  std::mutex mutex_;
+  // Threads work on windows side by side, and so on two strides where these meet.
+  std::array<std::shared_ptr<const Stride>, 2> known_;
+  std::size_t next_ = 0;  // the one to be replaced
+};
+
+// Gives pages of `window` that are on a free list the class free. A page that the list cannot mean
+// (one with a memory error, a slab, a page table) keeps its class.
+void mark_free_list_pages(const FreeListPages::Stride& stride, PfnRange window,
+                          std::span<PageClass> classes);
+
+}  // namespace vmsift
