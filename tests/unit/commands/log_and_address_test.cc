@@ -240,6 +240,7 @@ TEST_F(OnKernel, VtopAloneNeedsNoOutput) {
   EXPECT_EQ(done.status, kExitOk) << done.error;
   EXPECT_NE(done.out.find("PGD"), std::string::npos);
   kernel.note.remove("SYMBOL(swapper_pg_dir)");
+  kernel.note.remove("SYMBOL(init_top_pgt)");
   write(kernel.memory, kernel.note.text());
   EXPECT_NE(run(run_vtop).out.find("impossible: SYMBOL(swapper_pg_dir) is missing"),
             std::string::npos);
