@@ -36,14 +36,20 @@ std::shared_ptr<const FreeListPages::Stride> FreeListPages::stride_of(Pfn pfn, c
   stride->pages = {first, first + kStridePages};
   stride->free.resize(kStridePages / 8);
   const BitSpan bits(stride->free);
-  lists_.walk(stride->pages, map, memory, [&](PfnRange block) {
+  const FreeListTotals totals = lists_.walk(stride->pages, map, memory, [&](PfnRange block) {
     const Pfn begin = std::max(block.begin, stride->pages.begin);
     const Pfn end = std::min(block.end, stride->pages.end);
     if (begin < end) bits.set_range(begin - first, end - first);
   });
+  torn_lists_ = std::max(torn_lists_, totals.torn_lists);
   known_[next_] = stride;
   next_ = (next_ + 1) % known_.size();
   return stride;
+}
+
+std::uint64_t FreeListPages::torn_lists() {
+  const std::lock_guard lock(mutex_);
+  return torn_lists_;
 }
 
 void mark_free_list_pages(const FreeListPages::Stride& stride, PfnRange window,

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -34,12 +35,16 @@ class FreeListPages {
 
   [[nodiscard]] const FreeLists& lists() const { return lists_; }
 
+  // Lists of one walk that were given up, the most of all walks so far. Pages behind are kept.
+  [[nodiscard]] std::uint64_t torn_lists();
+
  private:
   const FreeLists lists_;
   std::mutex mutex_;
   // Threads work on windows side by side, and so on two strides where these meet.
   std::array<std::shared_ptr<const Stride>, 2> known_;
   std::size_t next_ = 0;  // the one to be replaced
+  std::uint64_t torn_lists_ = 0;
 };
 
 // Gives pages of `window` that are on a free list the class free. A page that the list cannot mean

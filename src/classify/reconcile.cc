@@ -70,6 +70,8 @@ Result<bool> Reconciler::check(const ClassifyTotals& totals) {
   AddressSpace memory(model_.addresses(), source_);
   auto corrected = check_free(totals, memory);
   if (!corrected) return corrected;
+  FreeListPages* const lists = model_.free_list_pages();
+  result_.torn_lists = lists != nullptr ? lists->torn_lists() : 0;
   return check_others(totals, memory) || *corrected;
 }
 

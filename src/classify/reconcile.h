@@ -49,6 +49,7 @@ struct Reconciliation {
   std::string not_compared;           // why there is no comparison of free pages
   bool is_named = false;              // though the note names what it takes
   std::vector<std::string> verdicts;  // what was contradicted, and what became of it
+  std::uint64_t torn_lists = 0;       // free lists in use that are broken somewhere
 };
 
 class Reconciler {

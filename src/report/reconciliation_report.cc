@@ -9,6 +9,10 @@ void report_reconciliation(const Reconciliation& reconciliation, const Log& log)
     log.remark("{}: {} found, {} counted by the kernel ({})", c.what, c.found, c.counted,
                c.counter);
   }
+  if (reconciliation.torn_lists != 0) {
+    log.warning("{} free lists are broken: free pages behind that are kept",
+                reconciliation.torn_lists);
+  }
   if (reconciliation.not_compared.empty()) return;
   const std::string why =
       "free pages are not compared with the kernel's count: " + reconciliation.not_compared;
@@ -34,6 +38,7 @@ void describe_reconciliation(JsonWriter& json, const Reconciliation& reconciliat
   }
   json.end_array();
   json.field("not_compared", reconciliation.not_compared);
+  json.field("torn_free_lists", reconciliation.torn_lists);
   json.begin_array("verdicts");
   for (const std::string& verdict : reconciliation.verdicts) json.element(verdict);
   json.end_array();
