@@ -192,6 +192,7 @@ class Contradictions(Btf):
         core = env.vmcore_of('7')
         whole, _ = self.dump(core.path)
         note = notes.note_of(core)
+        del note['BUILD-ID']    # room for longer values
         for key, value in (('NUMBER(PG_lru)', '14'), ('OFFSET(page.mapping)', '32'), ('NUMBER(PG_private)', '5'),
                            ('NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)', '-184549376'), ('OFFSET(page._mapcount)', '52'),
                            ('LENGTH(zone.free_area)', '12'), ('NUMBER(PG_head_mask)', '32')):
