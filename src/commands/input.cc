@@ -29,9 +29,9 @@ void report(const Input& input, const Options& options, const Log& log) {
             dump.page_size);
   if (model.memory_map()) log.debug("memory model: {}", model.memory_map()->model());
   for (const RuleStatus& rule : model.rules().rules()) {
-    log.debug("rule {}: {}", rule.filter->name,
-              rule.off.empty() ? fmt::format("on {}", rule.evidence)
-                               : fmt::format("off, {}", rule.off));
+    log.debug(
+        "rule {}: {}", rule.filter->name,
+        rule.off.empty() ? fmt::format("on {}", rule.evidence) : fmt::format("off, {}", rule.off));
   }
   for (const auto& [key, value] : model.note().entries()) log.debug("  {}={}", key, value);
 }
