@@ -62,6 +62,9 @@ class PageLayout {
   void set_missing(Feature f, std::string why) {
     missing_[static_cast<std::size_t>(f)] = std::move(why);
   }
+  void set_evidence(Feature f, std::string what) {
+    evidence_[static_cast<std::size_t>(f)] = std::move(what);
+  }
 
   // Bytes. Offsets are into struct page; `compound` is where bit 0 marks a tail.
   unsigned word_bytes = 8;
@@ -117,10 +120,6 @@ class PageLayout {
   void detect_order(const Vmcoreinfo& note);
   void detect_hugetlb(const Vmcoreinfo& note);
   [[nodiscard]] bool in_second_page(std::uint64_t offset, std::uint32_t width) const;
-
-  void set_evidence(Feature f, std::string what) {
-    evidence_[static_cast<std::size_t>(f)] = std::move(what);
-  }
 
   std::array<std::string, kFeatures> missing_;
   std::array<std::string, kFeatures> evidence_;

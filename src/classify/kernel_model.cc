@@ -135,9 +135,8 @@ Result<void> KernelModel::detect_memory(const MemorySource& source) {
   auto map = MemoryMap::detect({*arch_, source, note_, pages_.size, memory});
   if (!map) return map.take_error();
   map_ = std::move(*map);
-  if (const auto why = map_->why_never_offline(); !why.empty()) {
-    pages_.set_missing(Feature::online, std::string(why));
-  }
+  pages_.set_missing(Feature::online, std::string(map_->why_never_offline()));
+  pages_.set_evidence(Feature::online, "SECTION_IS_ONLINE");
   return {};
 }
 
