@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 namespace vmsift {
 
@@ -52,9 +53,38 @@ const AddressSpace::CachedPage* AddressSpace::page(Pfn pfn) {
   return &slot;
 }
 
+// Whole pages in a row, past the cache: tables of megabytes would drive everything else out of it.
+// A reader that is told of some pages at a time maps them at a time.
+bool AddressSpace::read_run(Pfn first, std::span<std::byte> into) {
+  std::array<Pfn, kPagesOfRun> pfns;
+  std::array<const std::byte*, kPagesOfRun> pages;
+  while (!into.empty()) {
+    const std::size_t n = std::min(kPagesOfRun, into.size() / page_size_);
+    std::iota(pfns.begin(), pfns.end(), first);
+    std::size_t got = 0;
+    do {
+      got = reader_->fetch(std::span(pfns).first(n), std::span(pages).first(n));
+      for (std::size_t i = 0; i < got; ++i) {
+        if (pages[i] == nullptr) return false;
+        std::memcpy(&into[i * page_size_], pages[i], page_size_);
+      }
+    } while (!reader_->intact());
+    first += got;
+    into = into.subspan(got * page_size_);
+  }
+  return true;
+}
+
 bool AddressSpace::read_physical(PhysAddr paddr, std::span<std::byte> into) {
   while (!into.empty()) {
     const std::size_t inside = paddr.value % page_size_;
+    if (inside == 0 && into.size() >= 2 * page_size_) {
+      const std::size_t whole = align_down(into.size(), page_size_);
+      if (!read_run(paddr.value / page_size_, into.first(whole))) return false;
+      into = into.subspan(whole);
+      paddr = paddr + whole;
+      continue;
+    }
     const std::size_t n = std::min(into.size(), page_size_ - inside);
     const CachedPage* cached = page(paddr.value / page_size_);
     if (cached == nullptr) return false;

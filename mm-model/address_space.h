@@ -57,7 +57,10 @@ class AddressSpace {
   };
   static constexpr std::size_t kCachedPages = 16;
 
+  static constexpr std::size_t kPagesOfRun = 16;
+
   const CachedPage* page(Pfn pfn);
+  bool read_run(Pfn first, std::span<std::byte> into);
 
   const AddressLayout& layout_;
   ByteOrder order_;

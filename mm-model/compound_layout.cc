@@ -8,6 +8,12 @@
 #include <bit>
 
 namespace vmsift {
+namespace {
+
+// enum compound_dtor_id had four values at the most, 4.4 to 6.5.
+constexpr std::int64_t kDtors = 8;
+
+}  // namespace
 
 // Whether the bytes there are a field of the second page: within it, and none of the words that
 // every page has.
@@ -80,7 +86,8 @@ void PageLayout::detect_hugetlb(const Vmcoreinfo& note) {
     set_evidence(Feature::hugetlb,
                  fmt::format("destructor {:#x} at {} of the second page", value, offset));
   };
-  const auto dtor = note.number("HUGETLB_PAGE_DTOR");
+  const auto dtor = note.number("HUGETLB_PAGE_DTOR").value_or(0);
+  const bool has_dtor = dtor > 0 && dtor < kDtors;
   const auto folio_dtor = note.offset("folio._folio_dtor");
   const auto page_dtor = note.offset("page.compound_dtor");
   if (note.has_number("PAGE_HUGETLB_MAPCOUNT_VALUE")) {
@@ -90,10 +97,10 @@ void PageLayout::detect_hugetlb(const Vmcoreinfo& note) {
     hugetlb_mark = HugetlbMark::second_flag;  // 6.6 to 6.8; bits 0 to 7 are the order there
     hugetlb_value = std::uint64_t{1} << *bit;
     set_evidence(Feature::hugetlb, fmt::format("PG_hugetlb=bit {} of the second page", *bit));
-  } else if (dtor && *dtor > 0 && folio_dtor && *folio_dtor >= size) {
-    in_field(*folio_dtor - size, 1, static_cast<std::uint64_t>(*dtor));  // 6.3 to 6.5
-  } else if (dtor && *dtor > 0 && page_dtor) {
-    in_field(*page_dtor, order_width, static_cast<std::uint64_t>(*dtor));  // 4.4 to 6.2
+  } else if (has_dtor && folio_dtor && *folio_dtor >= size) {
+    in_field(*folio_dtor - size, 1, static_cast<std::uint64_t>(dtor));  // 6.3 to 6.5
+  } else if (has_dtor && page_dtor) {
+    in_field(*page_dtor, order_width, static_cast<std::uint64_t>(dtor));  // 4.4 to 6.2
   } else if (const auto free = note.symbol("free_huge_page"); free && head_in_private) {
     // Until 4.3: the address of the destructor is the first word of page.lru.
     in_field(compound, word_bytes, free->value);

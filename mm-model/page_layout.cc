@@ -14,10 +14,24 @@ namespace {
 constexpr std::uint32_t kMinSize = 24;
 constexpr std::uint32_t kMaxSize = 1024;
 
+// Above are the numbers of zone and node, and of the CPU that used the page last.
+constexpr unsigned kFlagBits = 32;
+
+// enum pageflags names these in this order, 2.6.24 to 7.3.
+constexpr std::array<std::string_view, 3> kOrder = {"PG_lru", "PG_private", "PG_hwpoison"};
+
+bool is_in_order(const Vmcoreinfo& note, std::int64_t bit, std::string_view name) {
+  const auto place = std::find(kOrder.begin(), kOrder.end(), name);
+  if (place == kOrder.end()) return true;
+  const auto below = [&](std::string_view other) { return note.number(other).value_or(0) < bit; };
+  const auto above = [&](std::string_view other) { return note.number(other).value_or(64) > bit; };
+  return std::all_of(kOrder.begin(), place, below) && std::all_of(place + 1, kOrder.end(), above);
+}
+
 // Bit 0 of page.flags is PG_locked in every kernel. Two names for one bit contradict each other,
-// and nothing says which of them is right.
+// and so do flags out of order; nothing says which of them is right.
 bool is_own_flag(const Vmcoreinfo& note, std::int64_t bit, std::string_view name, unsigned bits) {
-  if (bit < 1 || bit >= bits) return false;
+  if (bit < 1 || bit >= std::min(bits, kFlagBits) || !is_in_order(note, bit, name)) return false;
   const auto taken = [&](const char* other) { return other != name && note.number(other) == bit; };
   constexpr std::array<const char*, 6> kFlags = {"PG_lru",        "PG_private",  "PG_swapcache",
                                                  "PG_swapbacked", "PG_hwpoison", "PG_slab"};
@@ -113,23 +127,23 @@ void PageLayout::detect_fields(const Vmcoreinfo& note) {
   const char* const tail = note.offset("page.compound_info") ? "page.compound_info"
                            : predates_compound_head(note)    ? "page.lru"
                                                              : "page.compound_head";
+  // Renamed in 4.6 (0139aa7b7fa1).
+  const char* const count = note.offset("page._count") ? "page._count" : "page._refcount";
   struct Field {
     Feature feature;
     const char* name;
     std::uint32_t width;
     std::uint32_t* offset;
   };
-  const std::array<Field, 5> fields = {{
+  const std::array<Field, 6> fields = {{
       {Feature::flags, "page.flags", word_bytes, &flags},
       {Feature::tails, tail, word_bytes, &compound},
       {Feature::mapping, "page.mapping", word_bytes, &mapping},
       {Feature::types, "page._mapcount", 4, &mapcount},
       {Feature::buddy, "page.private", word_bytes, &private_},
+      {Feature::page_count, count, 4, &refcount},
   }};
   for (const Field& f : fields) *f.offset = require_offset(note, f.feature, f.name, f.width);
-  // Renamed in 4.6 (0139aa7b7fa1).
-  const char* const count = note.offset("page._count") ? "page._count" : "page._refcount";
-  refcount = require_offset(note, Feature::page_count, count, 4);
   for (const Field& a : fields) {
     for (const Field& b : fields) {
       const auto at = note.offset(a.name);

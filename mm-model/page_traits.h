@@ -31,9 +31,9 @@ class Traits {
   static constexpr std::uint16_t kSwapCache = 1U << 4;  // PG_swapcache, and it means that here
   static constexpr std::uint16_t kAnon = 1U << 5;       // page.mapping says anonymous (or KSM)
   static constexpr std::uint16_t kHwPoison = 1U << 6;   // PG_hwpoison: must not be touched
-  static constexpr unsigned kTypeShift = 7;
   // In a memory block that is offline, and nobody has a reference to it or maps it.
-  static constexpr std::uint16_t kIdleOffline = 1U << 10;
+  static constexpr std::uint16_t kIdleOffline = 1U << 7;
+  static constexpr unsigned kTypeShift = 8;
   static constexpr std::size_t kCombinations = 1U << 11;
 
   constexpr Traits() = default;

@@ -92,16 +92,23 @@ Result<std::vector<SectionMap::Shape>> SectionMap::shapes(const MapInput& input)
       found.push_back({bits(section), bits(physmem - section), extreme});
     }
   }
-  if (!found.empty()) return found;
+  if (found.empty() && !named_section) found = shapes_by_length(bits(physmem));
+  if (found.empty()) return error("LENGTH(mem_section)={} is not that of {} sections", roots_, all);
+  return found;
+}
+
+// The sizes of a section by which the length is that of an array for all memory.
+std::vector<SectionMap::Shape> SectionMap::shapes_by_length(unsigned physmem_bits) const {
+  std::vector<Shape> found;
   for (const bool extreme : {true, false}) {
-    const unsigned number = bits(std::bit_width(in_array(extreme)) - 1);
-    const std::int64_t rest = physmem - number;
-    if (!named_section && std::has_single_bit(in_array(extreme)) && rest >= kFewestSectionBits &&
-        rest <= kMostSectionBits) {
-      found.push_back({bits(rest), number, extreme});
+    const std::uint64_t sections = extreme ? roots_ * sections_per_page_ : roots_;
+    const auto number_bits = static_cast<unsigned>(std::bit_width(sections)) - 1;
+    const unsigned section_bits = physmem_bits - std::min(physmem_bits, number_bits);
+    if (std::has_single_bit(sections) && section_bits >= kFewestSectionBits &&
+        section_bits <= kMostSectionBits) {
+      found.push_back({section_bits, number_bits, extreme});
     }
   }
-  if (found.empty()) return error("LENGTH(mem_section)={} is not that of {} sections", roots_, all);
   return found;
 }
 

@@ -40,6 +40,7 @@ class SectionMap : public MemoryMap {
   };
 
   [[nodiscard]] Result<std::vector<Shape>> shapes(const MapInput& input) const;
+  [[nodiscard]] std::vector<Shape> shapes_by_length(unsigned physmem_bits) const;
   Result<void> detect_struct(const MapInput& input);
   Result<void> detect_shape(const MapInput& input);
   void detect_base(const MapInput& input);

@@ -86,6 +86,11 @@ std::optional<std::string_view> Vmcoreinfo::text(std::string_view key) const {
   return it->second;
 }
 
+void Vmcoreinfo::remove(std::string_view key) {
+  const auto it = entries_.find(key);
+  if (it != entries_.end()) entries_.erase(it);
+}
+
 std::optional<VirtAddr> Vmcoreinfo::symbol(std::string_view name) const {
   const auto value = text(fmt::format("SYMBOL({})", name));
   const auto address = value ? parse_unsigned(*value, 16) : std::nullopt;

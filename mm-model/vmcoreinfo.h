@@ -46,6 +46,10 @@ class Vmcoreinfo {
   [[nodiscard]] std::optional<std::int64_t> decimal(std::string_view key) const;
   [[nodiscard]] bool has_number(std::string_view name) const { return number(name).has_value(); }
 
+  // For what is known from elsewhere. A key that is there stays as it is.
+  void add(std::string_view key, std::string_view value) { entries_.emplace(key, value); }
+  void remove(std::string_view key);
+
  private:
   void add_line(std::string_view line);
   [[nodiscard]] std::optional<std::uint32_t> small(std::string_view kind,

@@ -10,9 +10,19 @@ namespace vmsift {
 
 KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
                                 DetectOptions options) {
+  // From pages that must be decompressed first, BTF takes as long as classifying a small dump does:
+  // it is read for a note that is not enough.
+  if (options.use_btf && source.info().stores_encoded) {
+    DetectOptions without = options;
+    without.use_btf = false;
+    KernelModel model = detect(note, source, without);
+    model.btf_.reason = "the note is enough";
+    if (model.downgrades().empty()) return model;
+  }
   KernelModel model;
   model.note_ = std::move(note);
   auto placed = model.detect_addresses(source.info(), options.archs);
+  model.detect_types(source, options);
   model.pages_ = PageLayout::detect(model.note_, model.addresses_->word_bytes);
   if (placed) placed = model.detect_memory(source);
   if (!placed) {
@@ -22,6 +32,7 @@ KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
   model.detect_free_lists(source);
   model.update_rules();
   model.known_pages_ = self_check(model, source);
+  model.find_rules_by_btf();
   return model;
 }
 
@@ -88,6 +99,33 @@ Result<void> KernelModel::detect_addresses(const DumpInfo& dump,
   addresses_->word_bytes = arch_->word_bytes;
   can_translate_ = true;
   return {};
+}
+
+void KernelModel::detect_types(const MemorySource& source, const DetectOptions& options) {
+  if (!options.use_btf) {
+    btf_.reason = "--no-btf";
+  } else if (!can_translate_) {
+    btf_.reason = "the kernel's memory cannot be read";
+  } else {
+    AddressSpace memory(*addresses_, source);
+    btf_ = supply_from_btf(note_, source.info().order, memory);
+  }
+  for (const std::string& key : btf_.contradicted) {
+    warnings_.push_back(
+        fmt::format("{} of the note contradicts the kernel's BTF: neither is used", key));
+  }
+}
+
+void KernelModel::find_rules_by_btf() {
+  if (btf_.supplied.empty()) return;
+  Vmcoreinfo bare_note = note_;
+  for (const std::string& key : btf_.supplied) bare_note.remove(key);
+  const RuleTable bare(PageLayout::detect(bare_note, addresses_->word_bytes));
+  for (std::size_t i = 0; i < rules_->rules().size(); ++i) {
+    const RuleStatus& rule = rules_->rules()[i];
+    if (rule.off.empty() && !bare.rules()[i].off.empty())
+      rules_by_btf_.push_back(rule.filter->name);
+  }
 }
 
 Result<void> KernelModel::detect_memory(const MemorySource& source) {

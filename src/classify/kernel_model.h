@@ -7,6 +7,7 @@
 #include "arch/arch.h"
 #include "filters/rules.h"
 #include "mm-model/free_lists.h"
+#include "mm-model/kernel_types.h"
 #include "mm-model/memory_map.h"
 #include "mm-model/page_layout.h"
 #include "mm-model/vmcoreinfo.h"
@@ -66,9 +67,15 @@ class KernelModel {
   [[nodiscard]] std::vector<Downgrade> downgrades() const;
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
   [[nodiscard]] bool can_translate() const { return can_translate_; }
+  // What the kernel's own type information added to the note.
+  [[nodiscard]] const BtfUse& btf() const { return btf_; }
+  // The filters that run on nothing but that.
+  [[nodiscard]] const std::vector<std::string_view>& rules_by_btf() const { return rules_by_btf_; }
 
  private:
   Result<void> detect_addresses(const DumpInfo& dump, std::span<const Arch* const> archs);
+  void detect_types(const MemorySource& source, const DetectOptions& options);
+  void find_rules_by_btf();
   Result<void> detect_memory(const MemorySource& source);
   Result<void> check_translation(AddressSpace& memory);
   void detect_free_lists(const MemorySource& source);
@@ -78,6 +85,8 @@ class KernelModel {
   const Arch* arch_ = nullptr;
   std::unique_ptr<AddressLayout> addresses_ = std::make_unique<AddressLayout>();
   bool can_translate_ = false;
+  BtfUse btf_;
+  std::vector<std::string_view> rules_by_btf_;
   PageLayout pages_;
   Objections objections_;
   Substitutes substitutes_;

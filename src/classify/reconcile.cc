@@ -167,8 +167,9 @@ bool Reconciler::correct_free(const FreeWitnesses& w, bool had_marks) {
       return false;
     case FreeBy::lists:
       if (!had_marks) {
-        if (w.counter)
-          say(fmt::format("the kernel's count of free pages is suspect ({})", numbers));
+        if (w.counter && !close(*w.lists, *w.counter, w.tolerance)) {
+          say(fmt::format("NR_FREE_PAGES is suspect ({})", numbers));
+        }
         return false;
       }
       say(fmt::format(

@@ -36,6 +36,7 @@ constexpr std::array<OptionRow, kOptCount> kRows = {{
     {Opt::flattened, 'F', nullptr, no_argument, kCreateOptionModes, nullptr},
     {Opt::force, 'f', "force", no_argument, kAnyMode, nullptr},
     {Opt::message_level, 0, "message-level", required_argument, kAnyMode, nullptr},
+    {Opt::no_btf, 0, "no-btf", no_argument, kReadingModes, nullptr},
     {Opt::non_mmap, 0, "non-mmap", no_argument, kAnyMode, nullptr},
     {Opt::num_threads, 0, "num-threads", required_argument, kAnyMode, nullptr},
     {Opt::partial_dmesg, 0, "partial-dmesg", no_argument, kDmesgMode, nullptr},

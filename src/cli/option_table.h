@@ -36,6 +36,7 @@ enum class Opt : unsigned char {
   flattened,
   force,
   message_level,
+  no_btf,
   non_mmap,
   num_threads,
   partial_dmesg,

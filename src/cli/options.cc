@@ -172,6 +172,9 @@ Result<void> OptionReader::apply(Opt opt, const char* value) {
       options_.message_level = static_cast<unsigned>(*level);
       return {};
     }
+    case Opt::no_btf:
+      options_.use_btf = false;
+      return {};
     case Opt::non_mmap:
       options_.non_mmap = true;
       return {};

@@ -43,6 +43,7 @@ struct Options {
   // What to read.
   std::string vmcoreinfo_file;  // -i
   std::string vmlinux_file;     // -x
+  bool use_btf = true;          // --no-btf
   bool non_mmap = false;
 
   // What to keep.

@@ -54,6 +54,7 @@ How to write it:
 What is read:
   -x VMLINUX             take types and symbols from the debugging information of VMLINUX
   -i, --vmcoreinfo FILE  take the VMCOREINFO text from FILE and not from VMCORE
+  --no-btf               do not complete the VMCOREINFO text by the kernel's own type information
   --non-mmap             read VMCORE and do not map it
 
 What to do instead:

@@ -24,15 +24,21 @@ void report(const Input& input, const Options& options, const Log& log) {
     log.warning("{} are kept: {}", only_untouchable ? "hwpoison and offline pages" : d.rule,
                 d.reason);
   }
+  if (classifies && !model.rules_by_btf().empty()) {
+    log.common("The note lacks entries; rules that run on the kernel's own type information: {}",
+               fmt::join(model.rules_by_btf(), ", "));
+  }
   log.debug("{}: {} of {}, {} page frames of {} bytes", dump.path, dump.format,
             model.arch() != nullptr ? model.arch()->name : "an unknown machine", dump.max_pfn,
             dump.page_size);
   if (model.memory_map()) log.debug("memory model: {}", model.memory_map()->model());
   for (const RuleStatus& rule : model.rules().rules()) {
-    log.debug("rule {}: {}", rule.filter->name,
-              rule.off.empty() ? fmt::format("on {}", rule.evidence)
-                               : fmt::format("off, {}", rule.off));
+    log.debug(
+        "rule {}: {}", rule.filter->name,
+        rule.off.empty() ? fmt::format("on {}", rule.evidence) : fmt::format("off, {}", rule.off));
   }
+  log.debug("BTF: {}", model.btf().used ? "used" : model.btf().reason);
+  for (const std::string& key : model.btf().supplied) log.debug("  {} is from BTF", key);
   for (const auto& [key, value] : model.note().entries()) log.debug("  {}={}", key, value);
 }
 
@@ -105,7 +111,8 @@ Result<Input> open_input(const Options& options, const Log& log) {
   input.notes = std::move(notes.notes);
   input.vmcoreinfo_at = notes.text_at;
   input.vmcoreinfo_size = notes.text_size;
-  input.model = std::make_unique<KernelModel>(KernelModel::detect(std::move(note), *input.source));
+  input.model = std::make_unique<KernelModel>(
+      KernelModel::detect(std::move(note), *input.source, {.use_btf = options.use_btf}));
   check_match(input, chosen, *given, log);
   if (!input.mismatch.empty()) return input;
   report(input, options, log);

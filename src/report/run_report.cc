@@ -96,6 +96,15 @@ void describe_input(JsonWriter& json, const MemorySource& source, const KernelMo
         .end_object();
   }
   json.end_array();
+  const BtfUse& btf = model.btf();
+  json.begin_object("btf").field("used", btf.used).field("reason", btf.reason);
+  json.begin_array("supplied");
+  for (const std::string& key : btf.supplied) json.element(key);
+  json.end_array();
+  json.begin_array("contradicted");
+  for (const std::string& key : btf.contradicted) json.element(key);
+  json.end_array();
+  json.end_object();
   json.begin_array("downgrades");
   for (const Downgrade& d : model.downgrades()) {
     json.begin_object().field("rule", d.rule).field("reason", d.reason).end_object();

@@ -112,7 +112,7 @@ class KernelFlags(unittest.TestCase):
     def test_classes(self) -> None:
         for expected, names in {'free': ('buddy',), 'slab': ('slab', 'compound_head'),
                                 'user': ('anon', 'lru', 'swapbacked'), 'cache': ('lru', 'uptodate'),
-                                'cache_private': ('lru', 'private'),
+                                'hugetlb': ('huge', 'compound_head'), 'cache_private': ('lru', 'private'),
                                 'kernel': (), 'kernel_compound': ('compound_head',), 'hwpoison': ('hwpoison', 'anon'),
                                 'offline': ('offline',), 'reserved': ('reserved',)}.items():
             with self.subTest(expected):

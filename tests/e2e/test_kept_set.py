@@ -14,6 +14,7 @@ from lib.dumps import Dumps
 
 REQUIRED = ('6.1', '6.12')
 LEVELS = (0, 1, 2, 4, 8, 16, 17, 23, 30, 31)
+LEVELS_OF_CLASSES = (2, 4, 8, 16, 31)       # each class once, and all of them
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,10 @@ class KeptSet(unittest.TestCase):
             if kernel in REQUIRED:
                 raise
             self.skipTest(f'no vmcore of Linux {kernel}')
-        for level in LEVELS:
+        self.check_levels(core, LEVELS)
+
+    def check_levels(self, core: env.Vmcore, levels: tuple[int, ...]) -> None:
+        for level in levels:
             with self.subTest(core=core.name, level=level):
                 self.check(core, level)
 
@@ -85,6 +89,10 @@ class KeptSet(unittest.TestCase):
 
     def test_linux_6_12(self) -> None:
         self.check_kernel('6.12')
+
+    def test_the_kernels_between_and_two_nodes(self) -> None:
+        for name in ('amd64-numa', 'amd64-6.16', 'amd64-6.18'):
+            self.check_levels(env.vmcore_named(name), LEVELS_OF_CLASSES)
 
 
 if __name__ == '__main__':

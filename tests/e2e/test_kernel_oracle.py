@@ -35,9 +35,9 @@ class KernelOracle(unittest.TestCase):
                 env.vmcore_of(kernel)
 
     def test_every_vmcore(self) -> None:
-        for core in env.vmcores():
+        for core in env.all_vmcores():
             memory = core.source.present()
-            for level in LEVELS:
+            for level in LEVELS if core in env.vmcores() else (31,):
                 with self.subTest(core=core.name, level=level):
                     kept = dumps.read(core, level).kept
                     faults = judge.oracle_faults(core.flags, memory, kept, level)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import unittest
 
-from lib import bits, env, run, stats
+from lib import bits, env, judge, run, stats
 from lib.dumps import Dumps
 
 CODECS = ('lzo', 'zstd')
@@ -14,7 +14,6 @@ LEVELS_RUN = (0, 1, 8, 16, 23, 31)     # of all 32, those made for real
 # vmsift's class -> the kernel's, where one is the other
 SAME_CLASS = {'free': ('free',), 'cache': ('cache',), 'cache_private': ('cache_private',), 'slab': ('slab',),
               'offline': ('offline',), 'hwpoison': ('hwpoison',)}
-MAY_DIFFER = 600        # what a running guest changes between the two snapshots: see lib/judge.py
 
 dumps: Dumps
 
@@ -105,7 +104,7 @@ class Statistics(unittest.TestCase):
             told, _ = self.run_with_stats(core, 31)
             for ours, kernels in SAME_CLASS.items():
                 with self.subTest(core=core.name, page_class=ours):
-                    self.assertAlmostEqual(told.classes[ours], bits.count(core.flags.of(*kernels)), delta=MAY_DIFFER)
+                    self.assertAlmostEqual(told.classes[ours], bits.count(core.flags.of(*kernels)), delta=judge.PER_CPU_LISTS)
 
     def test_json_on_stdout_is_all_there_is(self) -> None:
         """So that `vmsift --stats=json ... | jq` works."""

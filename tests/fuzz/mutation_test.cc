@@ -125,5 +125,28 @@ TEST(Mutations, PrintkLog) {
   run(fuzz_printk_log, printk_log_seeds(), kFields, 4000);
 }
 
+TEST(Mutations, FreeLists) {
+  // The note; the node's first zones and numbers; the struct pages that are linked.
+  constexpr std::array<Field, 3> kFields = {
+      {{0, 1100}, {2048, 2048 + 1280}, {2048 + 0x1000, 2048 + 0x1000 + 0x3000}}};
+  run(fuzz_free_lists, free_lists_seeds(), kFields, 4000);
+}
+
+TEST(Mutations, Btf) {
+  constexpr std::array<Field, 2> kFields = {{{0, 32}, {24, 600}}};  // header, types
+  run(fuzz_btf, btf_seeds(), kFields, 6000);
+}
+
+TEST(Mutations, KernelTypes) {
+  // Tokens, their index, names, addresses; the number of symbols and the base; BTF.
+  constexpr std::array<Field, 6> kFields = {{{0x10000, 0x10200},
+                                             {0x11000, 0x11200},
+                                             {0x12000, 0x12120},
+                                             {0x30000, 0x30018},
+                                             {0x3f000, 0x3f018},
+                                             {0x40004, 0x40300}}};
+  run(fuzz_kernel_types, kernel_types_seeds(), kFields, 1000);
+}
+
 }  // namespace
 }  // namespace vmsift::fuzz

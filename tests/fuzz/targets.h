@@ -19,6 +19,9 @@ void fuzz_vmcoreinfo(Input input);
 void fuzz_flattened(Input input);
 void fuzz_framed(Input input);
 void fuzz_printk_log(Input input);
+void fuzz_free_lists(Input input);
+void fuzz_btf(Input input);
+void fuzz_kernel_types(Input input);
 
 // Small valid inputs to begin with.
 std::vector<std::vector<std::byte>> elf_core_seeds();
@@ -28,5 +31,8 @@ std::vector<std::vector<std::byte>> vmcoreinfo_seeds();
 std::vector<std::vector<std::byte>> flattened_seeds();
 std::vector<std::vector<std::byte>> framed_seeds();
 std::vector<std::vector<std::byte>> printk_log_seeds();
+std::vector<std::vector<std::byte>> free_lists_seeds();
+std::vector<std::vector<std::byte>> btf_seeds();
+std::vector<std::vector<std::byte>> kernel_types_seeds();
 
 }  // namespace vmsift::fuzz

@@ -25,6 +25,9 @@ int main(int argc, char** argv) {
   write("framed", fuzz::framed_seeds());
   write("kdump_set", fuzz::kdump_set_seeds());
   write("vmcoreinfo", fuzz::vmcoreinfo_seeds());
+  write("btf", fuzz::btf_seeds());
+  write("kernel_types", fuzz::kernel_types_seeds());
   write("printk_log", fuzz::printk_log_seeds());
+  write("free_lists", fuzz::free_lists_seeds());
   return 0;
 }

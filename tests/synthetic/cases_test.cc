@@ -2,52 +2,18 @@
 // Every case of cases/: the class of each page, the kept set of each level. Where something is
 // damaged, nothing is left out that the whole kernel would keep, and the summary names what is off.
 #include "filters/filter.h"
-#include "src/classify/window_scan.h"
-#include "tests/synthetic/case_file.h"
+#include "tests/synthetic/scan_case.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 
 namespace vmsift {
 namespace {
 
 using test::Case;
-using test::SyntheticMemory;
-
-std::vector<std::string> case_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(VMSIFT_CASES)) {
-    if (entry.path().extension() == ".txt") names.push_back(entry.path().stem());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-struct Scan {
-  std::vector<PageClass> classes;
-  std::vector<bool> kept;
-};
-
-Scan scan(const Case& c, const KernelModel& model, unsigned level) {
-  const SyntheticMemory& memory = c.kernel->memory;
-  const Pfn end = c.kernel->end();
-  Scan found{std::vector<PageClass>(end, PageClass::hole), std::vector<bool>(end)};
-  WindowScanner scanner(model, memory, dropped_classes(level));
-  const auto window = std::make_unique<WindowResult>();
-  for (Pfn at = memory.next_window(0, kWindowPages); at < end;
-       at = memory.next_window(at + kWindowPages, kWindowPages)) {
-    const auto scanned = scanner.scan(at, *window);
-    EXPECT_TRUE(scanned) << scanned.message();
-    for (Pfn pfn = window->pages.begin; pfn < window->pages.end; ++pfn) {
-      const Pfn i = pfn - window->pages.begin;
-      found.classes[pfn] = window->classes[i];
-      found.kept[pfn] = (std::to_integer<unsigned>(window->kept[i / 8]) >> i % 8 & 1) != 0;
-    }
-  }
-  return found;
-}
+using test::Scan;
+using test::scan;
 
 // What the summary says is off or not as it should be.
 std::string complaints(const KernelModel& model) {
@@ -59,7 +25,7 @@ std::string complaints(const KernelModel& model) {
 
 class SyntheticCase : public testing::TestWithParam<std::string> {
  protected:
-  const Case c = test::read_case(std::string(VMSIFT_CASES) + "/" + GetParam() + ".txt");
+  const Case c = test::case_of(GetParam());
   const KernelModel model = c.kernel->model();
 };
 
@@ -97,12 +63,8 @@ TEST_P(SyntheticCase, TheSummaryNamesWhatIsOff) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, SyntheticCase, testing::ValuesIn(case_names()), [](const auto& p) {
-  std::string name = p.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char ch) { return std::isalnum(ch) == 0; }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(All, SyntheticCase, testing::ValuesIn(test::case_names()),
+                         [](const auto& p) { return test::test_name(p.param); });
 
 }  // namespace
 }  // namespace vmsift

@@ -43,10 +43,21 @@ for disk in /sys/block/vd*; do
 done
 echo "disks: files=$FILES save=$SAVE swap=$SWAP"
 
+# ---- a memory block taken offline, where asked for: the last one that lets itself be emptied ----
+
+if grep -q vmsift.offline /proc/cmdline; then
+    for block in $(ls -d /sys/devices/system/memory/memory* | sort -V -r); do
+        echo offline > "$block/state" && echo "offline: ${block##*/}" && break
+    done 2>/dev/null
+fi
+
 # ---- amounts: in units of 1 % of the memory that is available ----
 
 available=$(awk '/MemAvailable/{print $2}' /proc/meminfo)
 UNIT=$((available / 1024 / 100))
+for word in $(cat /proc/cmdline); do
+    case "$word" in vmsift.unit=*) UNIT=${word#*=} ;; esac
+done
 [ "$UNIT" -lt 1 ] && UNIT=1
 echo "MemAvailable $available kB, unit $UNIT MiB"
 
@@ -121,6 +132,18 @@ workload pipe text 2 pipes
 workload threads 12 0 threads
 if [ -n "$SWAP" ] && mkswap "$SWAP" > /dev/null && swapon "$SWAP"; then
     workload swap text $((UNIT * 2)) swapped
+fi
+KSM=/sys/kernel/mm/ksm
+if [ -e $KSM/run ]; then
+    workload ksm rep 1 merged                                      # equal pages become one
+    echo 1000 > $KSM/pages_to_scan
+    echo 1 > $KSM/run
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        [ "$(cat $KSM/pages_sharing)" -gt 0 ] && break
+        sleep 0.2
+    done
+    echo 0 > $KSM/run                                              # merged pages stay
+    echo "ksm: $(cat $KSM/pages_shared) shared, $(cat $KSM/pages_sharing) sharing"
 fi
 workload poison 3 0 poisoned
 for _ in 1 2 3; do sleep 100000 & done

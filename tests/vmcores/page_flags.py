@@ -57,6 +57,7 @@ def classes(flags: array.array) -> dict[str, int]:
         'anonymous': having('anon', 'lru'),
         'transparent huge': having('thp', 'anon'),
         'hugetlb': having('huge'),
+        'merged (KSM)': having('ksm'),  # 6.12 shows the flag on all anonymous pages
         'file cache, clean, no private data': having('lru', 'uptodate', but=(*file_cache, 'private', 'dirty')),
         'file cache, clean, private data': having('lru', 'private', but=(*file_cache, 'dirty')),
         'file cache, dirty': having('lru', 'dirty', but=file_cache),

@@ -22,6 +22,7 @@ class Recipe:
     also_raw: bool = False              # keep QEMU's ELF too, as NAME-raw
     qemu_args: tuple[str, ...] = ()
     timeout: int = 600                  # seconds until the guest is ready
+    classes_only: bool = False          # for tests of page classes; other tests pass over it, to save their time
 
     def mem_bytes(self) -> int:
         """`mem` as a number."""
@@ -37,5 +38,14 @@ SETS = {
         Recipe('amd64-7', ('trixie-backports', 'sid'), kernel=r'^linux-image-7\.'),
         Recipe('amd64-5.10', ('bullseye',), mem='384M'),
         Recipe('amd64-6.1-4level', ('bookworm',), append='no5lvl'),
+        # the kernels between, and machines that are built otherwise
+        Recipe('amd64-numa', ('bookworm-backports',), numa=2, classes_only=True),
+        Recipe('amd64-6.16', ('trixie-backports',), kernel=r'^linux-image-6\.16\.', flavour='cloud-amd64',
+               classes_only=True),
+        Recipe('amd64-6.18', ('trixie-backports',), kernel=r'^linux-image-6\.18\.', classes_only=True),
+        # Memory from 4 GiB on, where nothing lies in the way of a huge page of 1 GiB: so no KASLR either.
+        Recipe('amd64-hvo', ('trixie-backports', 'sid'), kernel=r'^linux-image-7\.', mem='4G', classes_only=True,
+               append='nokaslr hugetlb_free_vmemmap=on hugepagesz=1G hugepages=1 hugepagesz=2M movablecore=512M '
+                      'vmsift.offline vmsift.unit=4'),
     ),
 }

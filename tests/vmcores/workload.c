@@ -6,6 +6,7 @@
  *   workload hog     KIND MIB NAME   anonymous base pages, kept mapped
  *   workload thp     KIND MIB NAME   aligned anonymous memory with MADV_HUGEPAGE
  *   workload huge    KIND MIB NAME   MAP_HUGETLB memory
+ *   workload ksm     KIND MIB NAME   anonymous base pages that the kernel may merge
  *   workload shm     KIND MIB NAME   shared anonymous memory
  *   workload swap    KIND MIB NAME   anonymous memory paged out, then half of it read back
  *   workload pipe    KIND MIB NAME   full pipes: kernel pages that hold user data
@@ -116,6 +117,15 @@ static void hog(const char* kind, size_t size) {
   if (!memory) return;
   madvise(memory, size, MADV_NOHUGEPAGE);
   fill(memory, size, kind);
+}
+
+static void ksm(const char* kind, size_t size) {
+  unsigned char* memory = map(size, MAP_PRIVATE);
+  if (!memory) return;
+  madvise(memory, size, MADV_NOHUGEPAGE);
+  fill(memory, size, kind);
+  if (madvise(memory, size, MADV_MERGEABLE))
+    snprintf(report, sizeof report, "mergeable: %s", strerror(errno));
 }
 
 static size_t pmd_size(void) {
@@ -230,7 +240,8 @@ static const struct job {
   const char* name;
   void (*run)(const char* kind, size_t size);
 } jobs[] = {
-    {"hog", hog},    {"thp", thp},       {"huge", huge},     {"shm", shm},         {"swap", swap},
+    {"hog", hog},    {"ksm", ksm},       {"thp", thp},       {"huge", huge},
+    {"shm", shm},    {"swap", swap},
     {"pipe", pipes}, {"file", map_file}, {"poison", poison}, {"threads", threads},
 };
 

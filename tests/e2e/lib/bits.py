@@ -33,6 +33,11 @@ def count(pfns: PfnSet) -> int:
     return pfns.bit_count()
 
 
+def first(pfns: PfnSet) -> int:
+    """-1 for the empty set."""
+    return (pfns & -pfns).bit_length() - 1
+
+
 def members(pfns: PfnSet) -> Iterator[int]:
     """In rising order."""
     raw = pfns.to_bytes((pfns.bit_length() + 7) // 8, 'little')

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 
-from . import env, run
+from . import bits, env, run
 
 # Runs under the distribution's Python, which has drgn, whatever Python runs the tests.
 LIST_TASKS = r'''
@@ -68,6 +68,24 @@ def drgn_tasks(dump: str, vmlinux: str) -> list[tuple[int, str]]:
     if done.status != 0:
         raise AssertionError(f'drgn failed:\n{done}')
     return [(pid, comm) for pid, comm in json.loads(done.out)]
+
+
+def drgn_classes(dump: str, vmlinux: str) -> dict[str, bits.PfnSet]:
+    """The class of every page that has a struct page, by the kernel's debug info (drgn_classes.py)."""
+    target = os.path.join(env.scratch(), 'drgn-classes')
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'drgn_classes.py')
+    done = run.run('/usr/bin/python3', script, dump, vmlinux, target)
+    if done.status == 77:
+        raise env.missing(f'no drgn (python3-drgn): {done.err.strip()}')
+    if done.status != 0:
+        raise AssertionError(f'drgn failed:\n{done}')
+    classes: dict[str, bits.PfnSet] = {}
+    with open(target, encoding='ascii') as file:
+        for line in file:
+            first, end, name = line.split()
+            classes[name] = classes.get(name, 0) | bits.from_range(int(first), int(end))
+    os.unlink(target)
+    return classes
 
 
 def tasks_of_ps(text: str) -> list[tuple[int, str]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import functools
 import glob
+import json
 import os
 import re
 import shutil
@@ -58,16 +59,31 @@ def scratch() -> str:
     return path
 
 
+def _beside_program(name: str) -> str | None:
+    """A helper that the project built."""
+    folders = [os.path.dirname(path) for path in (os.environ.get('KDUMP_COMPARE'), os.environ.get('VMSIFT')) if path]
+    for folder in [*folders, os.path.join(ROOT, 'build', 'release')]:
+        for sub in ('', 'tests', 'tests/e2e'):
+            path = os.path.join(folder, sub, name)
+            if os.access(path, os.X_OK):
+                return os.path.abspath(path)
+    return None
+
+
+def helper(name: str) -> str:
+    """A helper that is linked with the library and so comes with the build alone."""
+    path = _beside_program(name)
+    if not path:
+        raise missing(f'no {name} beside the program: build it')
+    return path
+
+
 @functools.cache
 def page_checker() -> str:
     """kdump_compare: built by the project; without it, built here."""
-    beside = [os.path.dirname(os.environ.get('VMSIFT', '')), os.path.join(ROOT, 'build', 'release')]
-    candidates = [os.environ.get('KDUMP_COMPARE', '')]
-    for folder in beside:
-        candidates += [os.path.join(folder, sub, 'kdump_compare') for sub in ('', 'tests', 'tests/e2e')]
-    for path in candidates:
-        if path and os.access(path, os.X_OK):
-            return os.path.abspath(path)
+    path = os.environ.get('KDUMP_COMPARE') or _beside_program('kdump_compare')
+    if path and os.access(path, os.X_OK):
+        return os.path.abspath(path)
     built = os.path.join(scratch(), 'kdump_compare')
     try:
         flags = subprocess.run(['pkg-config', '--cflags', '--libs', 'libkdumpfile'], capture_output=True, text=True,
@@ -93,7 +109,23 @@ class Vmcore:
         path = self.path.removesuffix('.elf') + '.kpageflags.gz'
         if not os.path.exists(path):
             raise missing(f'{self.name}: no kpageflags beside it')
-        return pageflags.load(path)
+        return pageflags.load(path, self.offline_blocks())
+
+    @functools.cached_property
+    def facts(self) -> dict:
+        """What the maker wrote down of the guest; empty for a vmcore from elsewhere."""
+        try:
+            with open(self.path.removesuffix('.elf') + '.facts.json', encoding='utf-8') as file:
+                return json.load(file)
+        except FileNotFoundError:
+            return {}
+
+    def offline_blocks(self) -> list[range]:
+        """Page frames of the memory blocks that the guest had taken offline."""
+        size, _, states = self.facts.get('guest', {}).get('memory_blocks', '').partition('\n')
+        numbers = [int(number) for number in re.findall(r'/memory(\d+)/state:offline', states)]
+        pages = int(size, 16) // source.PAGE if numbers else 0
+        return [range(number * pages, (number + 1) * pages) for number in numbers]
 
     @property
     def release(self) -> str:
@@ -112,13 +144,26 @@ def _is_x86_64(path: str) -> bool:
 
 
 @functools.cache
-def vmcores() -> tuple[Vmcore, ...]:
+def all_vmcores() -> tuple[Vmcore, ...]:
     """All real vmcores, by name."""
     folder = os.environ.get('VMSIFT_VMCORES') or os.path.join(cache_dir(), 'vmcores')
     found = [path for path in sorted(glob.glob(os.path.join(folder, '*.elf'))) if _is_x86_64(path)]
     if not found:
         raise missing(f'no vmcores (*.elf) in {folder}')
     return tuple(Vmcore(os.path.basename(path).removesuffix('.elf'), path) for path in found)
+
+
+@functools.cache
+def vmcores() -> tuple[Vmcore, ...]:
+    """Those that every test looks at: not the ones that are there for their page classes alone."""
+    return tuple(core for core in all_vmcores() if not core.facts.get('classes_only'))
+
+
+def vmcore_named(name: str) -> Vmcore:
+    for core in all_vmcores():
+        if core.name == name:
+            return core
+    raise missing(f'no vmcore {name}')
 
 
 def vmcore_of(kernel: str) -> Vmcore:

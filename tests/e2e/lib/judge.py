@@ -2,28 +2,35 @@
 """What is wrong with a dump, as a list of sentences; an empty list is a pass."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from . import bits, kdump, pageflags, source
 
 SHOWN = 12
 
-# The kernel's flags were read one or two seconds before the memory was taken, and the guest went on meanwhile: the
-# program that wrote them out ended (its few hundred pages, page tables too), per-CPU free lists drained into the
-# buddy allocator (such pages show no flag at all, and are 'kernel' here), LRU batches were flushed, a slab or a
-# page table was freed. Right dumps of 5.10 to 7.x were seen with up to 40 'kernel' pages dropped, 5 page tables,
-# 0 slab and 260 'user' kept; wrong ones lose 139 slab pages and more, or keep thousands. Reserved pages and what
-# must not be read never change.
-MAY_BE_DROPPED = {'kernel': 300, 'kernel_compound': 16, 'slab': 64, 'pgtable': 64, 'reserved': 0}
-MAY_BE_KEPT = {'user': 600, 'cache': 300, 'cache_private': 100, 'free': 600, 'hwpoison': 0, 'offline': 0}
+# The kernel's flags are the last thing that the guest reads; its program then prints a word and waits, and is stopped
+# as soon as that word is there. What can change in between: the program touches a page or two more, which come from a
+# per-CPU free list (a page there shows no flag at all, and is 'kernel' here); such lists are filled and drained in
+# batches of up to 63 pages a CPU; a batch of pages joins the LRU; the kernel frees what RCU has let go. Guests of 5.10
+# to 7.3 were seen to change by two pages, 'kernel' to 'user', and at most by 16 more, 'free' to 'user'; by none of any
+# other class. Wrong dumps lose 139 slab pages and more, or keep thousands. What is reserved or must not be read never
+# changes, nor does a huge page.
+PER_CPU_LISTS = 128
+MAY_BE_DROPPED = {'kernel': PER_CPU_LISTS, 'kernel_compound': 16, 'slab': 8, 'pgtable': 8, 'reserved': 0}
+MAY_BE_KEPT = {'user': 64, 'hugetlb': 0, 'cache': 64, 'cache_private': 64, 'free': PER_CPU_LISTS, 'hwpoison': 0,
+               'offline': 0}
+MAY_CHANGE = {**MAY_BE_DROPPED, **MAY_BE_KEPT}
 # A class that this level keeps, but whose pages may have been freed or changed class meanwhile.
-MAY_HAVE_GONE = 600
+MAY_HAVE_GONE = 64
 
 
-def sample(pfns: bits.PfnSet, flags: pageflags.PageFlags) -> str:
-    shown = []
+def sample(pfns: bits.PfnSet, flags: pageflags.PageFlags, ours: Callable[[int], str] | None = None) -> str:
+    """The first of these page frames, with the guest's flags and, if asked for, vmsift's class."""
+    shown: list[str] = []
     for pfn in bits.members(pfns):
         if len(shown) == SHOWN:
             return ', '.join(shown) + ', ...'
-        shown.append(f'0x{pfn:x} {flags.name(pfn)}')
+        shown.append(f'0x{pfn:x} {flags.name(pfn)}' + (f' is {ours(pfn)}' if ours else ''))
     return ', '.join(shown)
 
 

@@ -7,6 +7,7 @@ report them for tails as well (6.10+, from the folio), some do not, so a tail is
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,10 @@ BIT = page_flags.BIT
 # must not be read, what is free, what belongs to the kernel, and only then whose data it is.
 CLASSES = (('nopage', BIT['nopage']), ('hwpoison', BIT['hwpoison']), ('offline', BIT['offline']),
            ('free', BIT['buddy']), ('slab', BIT['slab']), ('pgtable', BIT['pgtable']), ('reserved', BIT['reserved']),
-           ('user', BIT['huge'] | BIT['anon']))
+           ('hugetlb', BIT['huge']), ('user', BIT['anon']))
 
 # What each bit of the dump level drops.
-LEVEL_CLASSES = {2: ('cache',), 4: ('cache', 'cache_private'), 8: ('user',), 16: ('free',)}
+LEVEL_CLASSES = {2: ('cache',), 4: ('cache', 'cache_private'), 8: ('user', 'hugetlb'), 16: ('free',)}
 ALWAYS_DROPPED = ('hwpoison', 'offline')
 
 
@@ -85,5 +86,9 @@ def build(raw: array) -> PageFlags:
     return PageFlags(flags, {name: bits.from_pfns(pfns) for name, pfns in members.items()})
 
 
-def load(path: str) -> PageFlags:
-    return build(page_flags.load(Path(path)))
+def load(path: str, offline: Iterable[range] = ()) -> PageFlags:
+    """`offline`: page frames of memory blocks that are offline; kpageflags says nothing of them, or "no page"."""
+    raw = page_flags.load(Path(path))
+    for block in offline:
+        raw[block.start:block.stop] = array('Q', [BIT['offline']]) * len(block)
+    return build(raw)

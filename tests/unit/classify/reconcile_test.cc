@@ -125,21 +125,36 @@ TEST_F(ReconcilerTest, WhatCpusHaveNotYetCountedIsTolerated) {
             std::string::npos);
 }
 
-TEST_F(ReconcilerTest, WrongMarksAreReplacedByTheLists) {
-  struct Value {
-    const char* value;
-    bool can_be;  // else the note alone shows that it is wrong
-  };
-  // Nothing is free, guard pages are, offline pages are.
-  for (const Value& v : {Value{"-513", true}, {"-1025", true}, {"-130", false}, {"-257", false}}) {
-    kernel.note.set("NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)", v.value);
+TEST_F(ReconcilerTest, MarksThatAreNotThereAreReplacedByTheLists) {
+  for (Pfn i = 0; i < 4; ++i) {
+    kernel.put<std::uint32_t>(0x8000 + i * 0x800, Encoding::kMapcount, 0xffffffff);
+  }
+  EXPECT_TRUE(settle() == kernel.expected);
+  EXPECT_EQ(verdict(),
+            "the mark of free pages is suspect (marks: 0, free lists: 4096, NR_FREE_PAGES: 4096); "
+            "the free lists are used in its place");
+  EXPECT_NE(model->free_list_pages(), nullptr);
+  EXPECT_TRUE(result.comparisons.at(0).agree) << "of the lists by now";
+}
+
+TEST_F(ReconcilerTest, MarksOnPagesInUseAreReplacedByTheLists) {
+  for (Pfn pfn = 0x6400; pfn < 0x6800; ++pfn) {
+    kernel.put<std::uint32_t>(pfn, Encoding::kMapcount, kernel.encoding().buddy);
+  }
+  EXPECT_TRUE(settle() == kernel.expected);
+  EXPECT_NE(verdict().find("(marks: 5120, free lists: 4096, NR_FREE_PAGES: 4096)"),
+            std::string::npos)
+      << verdict();
+}
+
+// Some of these are no mark that a kernel ever had, and the lists are used at once.
+TEST_F(ReconcilerTest, NoValueOfTheMarkLosesAPage) {
+  for (const char* value : {"-2", "-128", "-130", "-1025", "-257", "-268435456", "-1073741825"}) {
+    kernel.note.set("NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)", value);
     const auto classes = settle();
-    expect_nothing_lost(classes, v.value);
-    EXPECT_EQ(count(classes, PageClass::free), 4096U) << v.value;
-    const bool suspect = verdict().find("the mark of free pages is suspect (marks: ") == 0;
-    EXPECT_EQ(suspect, v.can_be) << v.value << ": " << verdict();
+    expect_nothing_lost(classes, value);
+    EXPECT_EQ(count(classes, PageClass::free), 4096U) << value;
     EXPECT_NE(model->free_list_pages(), nullptr);
-    EXPECT_TRUE(result.comparisons.at(0).agree) << "of the lists by now";
   }
 }
 
@@ -272,6 +287,14 @@ TEST_F(ReconcilerTest, NoEntryOfZonesCostsAPage) {
       }
     }
   }
+}
+
+TEST_F(ReconcilerTest, WithoutMarksAPartOfMemoryIsNoContradiction) {
+  kernel.note.remove("NUMBER(PAGE_BUDDY_MAPCOUNT_VALUE)");
+  kernel.memory.clear_ranges();
+  kernel.memory.add({0, 0x8800});
+  EXPECT_EQ(count(settle(), PageClass::free), 1024U);
+  EXPECT_EQ(verdict(), "");
 }
 
 // What the kernel's type information may add: counters of other classes.

@@ -47,6 +47,7 @@ const Row kOptions[] = {
     {{"--num-threads=4", "core", "dump"}},
     {{"--cyclic-buffer", "1024", "core", "dump"}},
     {{"--work-dir", "/tmp", "core", "dump"}},
+    {{"--no-btf", "core", "dump"}},
     {{"--non-mmap", "core", "dump"}},
     {{"--message-level", "31", "core", "dump"}},
     {{"--show-stats", "core", "dump"}},

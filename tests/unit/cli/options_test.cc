@@ -20,6 +20,7 @@ TEST(Options, Defaults) {
   EXPECT_FALSE(o.overwrite);
   EXPECT_FALSE(o.dry_run);
   EXPECT_FALSE(o.non_mmap);
+  EXPECT_TRUE(o.use_btf);
   EXPECT_EQ(o.threads, 0U);
   EXPECT_EQ(o.message_level, 7U);
   EXPECT_FALSE(o.json);
@@ -33,6 +34,7 @@ TEST(Options, EveryOptionInAnyOrderAroundTheOperands) {
                                                   {"--num-threads", "3"},
                                                   {"core"},
                                                   {"--non-mmap"},
+                                                  {"--no-btf"},
                                                   {"-i", "note"},
                                                   {"--stats=json:out"},
                                                   {"--show-stats"},
@@ -54,6 +56,7 @@ TEST(Options, EveryOptionInAnyOrderAroundTheOperands) {
     EXPECT_TRUE(o.overwrite);
     EXPECT_EQ(o.threads, 3U);
     EXPECT_TRUE(o.non_mmap);
+    EXPECT_FALSE(o.use_btf);
     EXPECT_EQ(o.vmcoreinfo_file, "note");
     EXPECT_EQ(o.json, "out");
     EXPECT_EQ(o.message_level, 1U | 8U | 16U) << "-D and --show-stats add, wherever they stand";

@@ -148,10 +148,10 @@ TEST(PageLayoutOld, WordsOfFourBytes) {
     EXPECT_EQ(layout.has(Feature::buddy), era >= Era::v3_10) << layout.missing(Feature::buddy);
   }
   Note note = note_of(Era::v3_10, 4);
-  note.set("NUMBER(PG_lru)", 31);
-  EXPECT_TRUE(layout_of(note, 4).has(Feature::lru));
-  note.set("NUMBER(PG_lru)", 32);
-  EXPECT_FALSE(layout_of(note, 4).has(Feature::lru));
+  note.set("NUMBER(PG_hwpoison)", 31);
+  EXPECT_TRUE(layout_of(note, 4).has(Feature::hwpoison));
+  note.set("NUMBER(PG_hwpoison)", 32);
+  EXPECT_FALSE(layout_of(note, 4).has(Feature::hwpoison));
   note.set("OFFSET(page.mapping)", 29);
   EXPECT_FALSE(layout_of(note, 4).has(Feature::mapping));
 }

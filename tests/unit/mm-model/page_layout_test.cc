@@ -193,7 +193,11 @@ TEST(PageLayout, WhatIsMissingIsNamed) {
            {now, "NUMBER(PG_lru)", "0", Feature::lru},  // that is PG_locked
            {now, "NUMBER(PG_private)", "0", Feature::private_},
            {now, "NUMBER(PG_hwpoison)", "0", Feature::hwpoison},
-           {now, "NUMBER(PG_hwpoison)", "5", Feature::hwpoison},  // that is PG_lru here
+           {now, "NUMBER(PG_hwpoison)", "5", Feature::hwpoison},   // that is PG_lru here
+           {now, "NUMBER(PG_hwpoison)", "2", Feature::hwpoison},   // before PG_lru: in no kernel
+           {now, "NUMBER(PG_hwpoison)", "32", Feature::hwpoison},  // no flag, but part of a number
+           {now, "NUMBER(PG_private)", "2", Feature::private_},
+           {now, "NUMBER(PG_lru)", "24", Feature::lru},
            {now, "NUMBER(PG_swapcache)", "0", Feature::swap_cache},
            {now, "NUMBER(PG_swapbacked)", "0", Feature::swap_cache},
            {now, "NUMBER(PG_swapbacked)", "64", Feature::swap_cache},
@@ -215,6 +219,7 @@ TEST(PageLayout, WhatIsMissingIsNamed) {
            {old, "OFFSET(page.compound_order)", "63", Feature::compound},
            {old, "OFFSET(page.compound_dtor)", "0", Feature::hugetlb},
            {old, "NUMBER(HUGETLB_PAGE_DTOR)", "0", Feature::hugetlb},
+           {old, "NUMBER(HUGETLB_PAGE_DTOR)", "38", Feature::hugetlb},
            {Era::v6_3, "OFFSET(folio._folio_order)", "0", Feature::compound},
            {Era::v6_3, "OFFSET(folio._folio_order)", "64", Feature::compound},
            {Era::v6_3, "OFFSET(folio._folio_dtor)", "0", Feature::hugetlb},

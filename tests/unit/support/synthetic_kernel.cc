@@ -69,10 +69,17 @@ void SyntheticKernel::set_type(Pfn pfn, std::uint32_t type, PageClass c) {
   expect(pfn, 1, c);
 }
 
+// A page that has an owner.
+void SyntheticKernel::use(Pfn pfn, std::uint32_t mapcount) {
+  put<std::uint32_t>(pfn, fields_.mapcount, mapcount);
+  put<std::uint32_t>(pfn, fields_.count, 1);
+}
+
 // Until 2.6.37 a flag is the mark of a free block, and the count of its mappings is that of none.
 void SyntheticKernel::free_block(Pfn pfn, unsigned order) {
   set_type(pfn, encoding_.buddy != 0 ? encoding_.buddy : kNegative, PageClass::free);
   set_flag(pfn, encoding_.buddy_flag);
+  put<std::uint32_t>(pfn, fields_.count, 0);
   put_field(pfn, fields_.private_, order);
   nodes_.link(pfn, order);
   expect(pfn, bit(order), PageClass::free);
@@ -93,18 +100,20 @@ void SyntheticKernel::offline(Pfn pfn) {
 void SyntheticKernel::page_table(Pfn pfn) {
   // Only since 6.12 is the value of this type known without its being in the note.
   const bool known = encoding_.buddy == 0xf0000000;
+  use(pfn, kNegative);
   set_type(pfn, encoding_.table != 0 ? encoding_.table : kNegative,
            known ? PageClass::page_table : PageClass::kernel);
 }
 
 void SyntheticKernel::other_type(Pfn pfn) {
   if (encoding_.other == 0) throw std::runtime_error("that release has no such types");
+  use(pfn, kNegative);
   set_type(pfn, encoding_.other, PageClass::kernel);
   put_field(pfn, fields_.mapping, 1);  // means nothing under a type
 }
 
 void SyntheticKernel::fill_page(Pfn pfn, Kind kind) {
-  put<std::uint32_t>(pfn, fields_.mapcount, kNegative);
+  use(pfn, kNegative);
   if (kind == Kind::kernel) return;
   set_flag(pfn, encoding_.lru);
   set_flag(pfn, encoding_.swap_backed);
@@ -131,7 +140,7 @@ void SyntheticKernel::file(Pfn pfn, bool with_private) {
 }
 
 void SyntheticKernel::swap_cache(Pfn pfn) {
-  put<std::uint32_t>(pfn, fields_.mapcount, kNegative);
+  use(pfn, kNegative);
   set_flag(pfn, encoding_.swap_cache);
   set_flag(pfn, encoding_.swap_backed);
   expect(pfn, 1, PageClass::cache);
@@ -190,7 +199,7 @@ void SyntheticKernel::write_block(Pfn pfn, unsigned order, std::uint64_t pages_w
 
 void SyntheticKernel::slab(Pfn pfn, unsigned order, std::uint64_t mapping) {
   if (order != 0) write_block(pfn, order, bit(order), false);
-  put<std::uint32_t>(pfn, fields_.mapcount, encoding_.slab != 0 ? encoding_.slab : kNegative);
+  use(pfn, encoding_.slab != 0 ? encoding_.slab : kNegative);
   if (encoding_.slab_flag >= 0) set_flag(pfn, static_cast<unsigned>(encoding_.slab_flag));
   put_field(pfn, fields_.mapping, mapping);
   // 3.1 to 4.17: objects, those in use, and the top bit for a slab that a CPU has for itself.
@@ -209,7 +218,7 @@ void SyntheticKernel::compound(Pfn pfn, unsigned order, Kind kind) {
 void SyntheticKernel::hugetlb(Pfn pfn, unsigned order, bool optimised) {
   const std::uint64_t per_page = machine_.page() / shape_.page_struct_size;
   write_block(pfn, order, optimised ? per_page : bit(order), true);
-  put<std::uint32_t>(pfn, fields_.mapcount, encoding_.hugetlb != 0 ? encoding_.hugetlb : kNegative);
+  use(pfn, encoding_.hugetlb != 0 ? encoding_.hugetlb : kNegative);
   if (encoding_.compound == Compound::hugetlb_flag) set_flag(pfn + 1, Encoding::kHugetlbFlag);
   expect_block(pfn, order, since(Era::v3_17) ? PageClass::hugetlb : PageClass::kernel);
   if (!optimised) return;
@@ -241,8 +250,7 @@ void SyntheticKernel::use_the_rest() {
     const bool written = get_word(page + fields_.flags) != section_in_flags(pfn) ||
                          memory.get<std::uint32_t>(page + fields_.mapcount) != 0;
     if (written) continue;
-    memory.put<std::uint32_t>(page + fields_.count, 1);
-    memory.put<std::uint32_t>(page + fields_.mapcount, kNegative);
+    use(pfn, kNegative);
   }
 }
 

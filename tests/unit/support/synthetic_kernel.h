@@ -122,6 +122,7 @@ class SyntheticKernel {
   void write_block(Pfn pfn, unsigned order, std::uint64_t pages_written, bool hugetlb);
   void write_tail(Pfn head, Pfn tail, unsigned order);
   void expect_block(Pfn pfn, unsigned order, PageClass c);
+  void use(Pfn pfn, std::uint32_t mapcount);
   void fill_page(Pfn pfn, Kind kind);
   PhysAddr entry_of(VirtAddr vaddr, unsigned shift);
   PhysAddr allocate_table(unsigned bits);

@@ -39,7 +39,7 @@ class SyntheticZones {
           link(head(z, order, type), head(z, order, type));
       }
     }
-    write_note();
+    write_note(kernel.note, kAddress);
   }
 
   // At the end of its list. Marked on struct pages too where `marked`.
@@ -94,11 +94,10 @@ class SyntheticZones {
     }
   }
 
- private:
-  void write_note() {
-    Note& note = kernel_.note;
+  // The entries of all that a node, placed at `pgdat`, has here.
+  static void write_note(Note& note, VirtAddr pgdat) {
     note.remove("SYMBOL(node_data)");
-    note.set_hex("SYMBOL(contig_page_data)", kAddress.value);
+    note.set_hex("SYMBOL(contig_page_data)", pgdat.value);
     const std::pair<const char*, std::uint32_t> entries[] = {
         {"SIZE(pglist_data)", kNodeSize},
         {"SIZE(zone)", kZoneSize},
@@ -121,6 +120,7 @@ class SyntheticZones {
     for (const auto& [key, value] : entries) note.set(key, value);
   }
 
+ private:
   SyntheticKernel& kernel_;
   std::map<std::pair<unsigned, unsigned>, VirtAddr> last_;  // by order and type
 };

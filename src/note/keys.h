@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The keys of a VMCOREINFO note that a vmlinux knows the values of, from 2.6.24 to 7.x.
+// The keys of a VMCOREINFO note that types and symbols of a kernel have the values of, from 2.6.24
+// to 7.x.
 //
 // Source: crash_save_vmcoreinfo_init() in kernel/vmcore_info.c (kernel/kexec.c before 4.13,
 // kernel/crash_core.c until 6.8), log_buf_vmcoreinfo_setup() in kernel/printk/printk.c,
@@ -156,8 +157,27 @@ inline constexpr std::array kKeys = {
     KeyRule{"SYMBOL(init_level4_pgt)"},
     KeyRule{"SYMBOL(node_data)"},
     KeyRule{"LENGTH(node_data)"},
-    // No note has these. They find the kernel in a dump that has no note (Arch::find_boot), and
-    // its build id in the dump's memory.
+    // No note has the keys from here on. These are what the kernel counted itself: pages by zone,
+    // by node and of each size of hugetlb pages.
+    KeyRule{"SYMBOL(vm_zone_stat)"},
+    KeyRule{"SYMBOL(vm_node_stat)"},
+    KeyRule{"OFFSET(pglist_data.vm_stat)"},
+    KeyRule{"OFFSET(zone.zone_start_pfn)"},
+    KeyRule{"NUMBER(NR_FILE_PAGES)"},
+    KeyRule{"NUMBER(NR_ANON_MAPPED)"},
+    KeyRule{"NUMBER(NR_SHMEM)"},
+    KeyRule{"NUMBER(NR_SLAB_RECLAIMABLE_B)"},
+    KeyRule{"NUMBER(NR_SLAB_UNRECLAIMABLE_B)"},
+    KeyRule{"NUMBER(NR_PAGETABLE)"},
+    KeyRule{"NUMBER(NR_UNACCEPTED)"},
+    KeyRule{"SYMBOL(hstates)"},
+    KeyRule{"SYMBOL(hugetlb_max_hstate)"},
+    KeyRule{"SIZE(hstate)"},
+    KeyRule{"OFFSET(hstate.order)"},
+    KeyRule{"OFFSET(hstate.nr_huge_pages)"},
+    KeyRule{"NUMBER(PAGE_TABLE_MAPCOUNT_VALUE)"},
+    // These find the kernel in a dump that has no note (Arch::find_boot), and its build id in the
+    // dump's memory.
     KeyRule{"SYMBOL(linux_banner)"},
     KeyRule{"SYMBOL(__start_notes)"},
     KeyRule{"SYMBOL(sme_me_mask)"},
