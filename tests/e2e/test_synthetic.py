@@ -83,7 +83,8 @@ class Synthetic(unittest.TestCase):
 
     def dump(self, case: Case, level: int) -> tuple[bits.PfnSet, run.Result]:
         target = os.path.join(self.folder, 'dump')
-        done = run.vmsift('-l', '--non-mmap', '-d', str(level), f'--stats=json:{self.folder}/stats', case.core, target, timeout=60)
+        done = run.vmsift('-l', '--non-mmap', '-d', str(level), f'--stats=json:{self.folder}/stats', case.core, target,
+                          timeout=60)
         self.assertEqual(done.status, 0, f'{done}')
         self.assertNotIn('not supported', done.out + done.err)
         kept = kdump.read(target).kept
@@ -103,7 +104,11 @@ class Synthetic(unittest.TestCase):
             self.assert_none(wanted & ~kept, f'level {level} leaves out what it should keep\n{done}')
             if not case.spoilt:
                 self.assert_none(kept & ~wanted, f'level {level} keeps what it should leave out\n{done}')
-        downgrades = json.loads(read(self.folder + '/stats'))['downgrades']
+        stats = json.loads(read(self.folder + '/stats'))
+        if case.name.startswith('seed-list'):
+            reconciliation = stats['reconciliation']
+            self.assertTrue(reconciliation['torn_free_lists'] or reconciliation['verdicts'], 'broken lists go unnamed')
+        downgrades = stats['downgrades']
         said = '\n'.join(f'{d["rule"]}: {d["reason"]}' for d in downgrades)
         for report in case.expected['reports']:
             self.assertIn(report, said)
