@@ -85,7 +85,7 @@ class MemUsage(unittest.TestCase):
             start = file.read(1 << 16)
             file.seek(start.index(b'SYMBOL(mem_section)'))
             file.write(b'SYMBOL(mem_sectiox)')
-        done = run.vmsift('--mem-usage', spoiled)
+        done = run.vmsift('--mem-usage', '--no-btf', spoiled)
         self.assertEqual((done.status, done.out, len(done.error_lines)), (1, '', 1), done)
         self.assertIn('mem_section', done.err)
 
