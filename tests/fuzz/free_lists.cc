@@ -4,8 +4,7 @@
 // and what it finds are blocks of the machine.
 #include "mm-model/free_lists.h"
 
-#include "tests/fuzz/targets.h"
-#include "tests/unit/support/scripted_source.h"
+#include "tests/fuzz/input_memory.h"
 #include "tests/unit/support/synthetic_zones.h"
 
 #include <algorithm>
@@ -16,12 +15,11 @@ namespace vmsift::fuzz {
 namespace {
 
 constexpr std::size_t kMemoryAt = 2048;
-constexpr std::size_t kPage = 4096;
 constexpr std::uint32_t kStruct = 64;
 constexpr VirtAddr kBase{0xffffffff80000000};
 constexpr VirtAddr kStructs{0xffffffff80001000};
 constexpr Pfn kMostPages = 9;
-constexpr Pfn kFrames = (kMostPages - 1) * kPage / kStruct;  // that there are struct pages of
+constexpr Pfn kFrames = (kMostPages - 1) * kMemoryPage / kStruct;  // that there are struct pages of
 
 class FixedMap : public MemoryMap {
  public:
@@ -36,19 +34,6 @@ class FixedMap : public MemoryMap {
     return inside / kStruct;
   }
 };
-
-test::ScriptedSource memory_of(Input input) {
-  std::map<Pfn, test::Bytes> pages;
-  for (Pfn pfn = 0; pfn < kMostPages; ++pfn) {
-    const std::size_t at = kMemoryAt + pfn * kPage;
-    if (at >= input.size()) break;
-    const auto part = input.subspan(at, std::min(kPage, input.size() - at));
-    test::Bytes page(part.begin(), part.end());
-    page.resize(kPage);
-    pages.emplace(pfn, std::move(page));
-  }
-  return test::ScriptedSource(std::move(pages));
-}
 
 void walk(const Vmcoreinfo& note, AddressSpace& memory) {
   auto nodes = Nodes::detect(note, memory);
@@ -82,7 +67,7 @@ std::vector<std::byte> seed() {
   note.set("OFFSET(page._refcount)", Layout::kCount);
   note.set("LENGTH(zone.free_area)", Layout::kOrders);
   auto seed = test::text_bytes(note.text());
-  seed.resize(kMemoryAt + kMostPages * kPage);
+  seed.resize(kMemoryAt + kMostPages * kMemoryPage);
   const auto put = [&](VirtAddr at, std::uint64_t value) {
     store(&seed[kMemoryAt + (at - kBase)], value, ByteOrder::little);
   };
@@ -116,9 +101,9 @@ void fuzz_free_lists(Input input) {
   const auto text = input.first(std::min(input.size(), kMemoryAt));
   std::string_view note(reinterpret_cast<const char*>(text.data()), text.size());
   note = note.substr(0, note.find('\0'));
-  const test::ScriptedSource source = memory_of(input);
+  const test::ScriptedSource source = memory_of(input, kMemoryAt, kMostPages);
   AddressLayout layout;
-  layout.linear.push_back({kBase, {0}, source.info().max_pfn * kPage});
+  layout.linear.push_back({kBase, {0}, source.info().max_pfn * kMemoryPage});
   AddressSpace memory(layout, source);
   walk(Vmcoreinfo(note), memory);
 }

@@ -5,9 +5,8 @@
 
 #include "mm-model/btf.h"
 #include "src/note/derive.h"
-#include "tests/fuzz/targets.h"
+#include "tests/fuzz/input_memory.h"
 #include "tests/unit/support/btf_builder.h"
-#include "tests/unit/support/scripted_source.h"
 #include "tests/unit/support/symbol_table.h"
 
 #include <algorithm>
@@ -20,24 +19,13 @@ using test::BtfBuilder;
 using test::SymbolImage;
 using Kind = btf::Kind;
 
-constexpr std::size_t kPage = 4096;
 constexpr std::uint64_t kBtfAt = 0x40004;
 constexpr std::uint64_t kImageEnd = 0x42000;
-
-test::ScriptedSource memory_of(Input input) {
-  std::map<Pfn, test::Bytes> pages;
-  for (std::size_t at = 0; at < std::min<std::size_t>(input.size(), 1U << 20); at += kPage) {
-    const auto part = input.subspan(at, std::min(kPage, input.size() - at));
-    test::Bytes page(part.begin(), part.end());
-    page.resize(kPage);
-    pages.emplace(at / kPage, std::move(page));
-  }
-  return test::ScriptedSource(std::move(pages));
-}
+constexpr Pfn kMostPages = 256;
 
 AddressLayout layout_of(const test::ScriptedSource& source, VirtAddr base) {
   AddressLayout layout;
-  layout.linear.push_back({base, {0}, source.info().max_pfn * kPage});
+  layout.linear.push_back({base, {0}, source.info().max_pfn * kMemoryPage});
   return layout;
 }
 
@@ -78,7 +66,7 @@ struct Image : SymbolImage {
 }  // namespace
 
 void fuzz_btf(Input input) {
-  const test::ScriptedSource source = memory_of(input);
+  const test::ScriptedSource source = memory_of(input, 0, kMostPages);
   constexpr VirtAddr kBase{0xffffffff81000000};
   const AddressLayout layout = layout_of(source, kBase);
   const AskedNames asked = asked_names();
@@ -92,7 +80,7 @@ void fuzz_btf(Input input) {
 }
 
 void fuzz_kernel_types(Input input) {
-  const test::ScriptedSource source = memory_of(input);
+  const test::ScriptedSource source = memory_of(input, 0, kMostPages);
   static const Image kAboveBase(SymbolImage::Form::above_base);
   static const Image kFromItself(SymbolImage::Form::from_itself);
   for (const Image* made : {&kAboveBase, &kFromItself}) {

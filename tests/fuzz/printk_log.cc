@@ -3,8 +3,7 @@
 #include "mm-model/printk_log.h"
 
 #include "arch/arch.h"
-#include "tests/fuzz/targets.h"
-#include "tests/unit/support/scripted_source.h"
+#include "tests/fuzz/input_memory.h"
 #include "tests/unit/support/synthetic_log.h"
 
 #include <algorithm>
@@ -14,26 +13,12 @@ namespace vmsift::fuzz {
 namespace {
 
 constexpr std::size_t kMemoryAt = 2048;
-constexpr std::size_t kPage = 4096;
 constexpr VirtAddr kBase{0xffffffff80000000};
 constexpr std::size_t kMostPages = test::SyntheticLog::kPages;
 
 // What a log of this much memory may be turned into: \xNN for each byte, and a prefix and the
 // indentation of a line for each of its bytes at the most.
-constexpr std::size_t kMostText = kMostPages * kPage * 64;
-
-test::ScriptedSource memory_of(Input input) {
-  std::map<Pfn, test::Bytes> pages;
-  for (Pfn pfn = 0; pfn < kMostPages; ++pfn) {
-    const std::size_t at = kMemoryAt + pfn * kPage;
-    if (at >= input.size()) break;
-    const auto part = input.subspan(at, std::min(kPage, input.size() - at));
-    test::Bytes page(part.begin(), part.end());
-    page.resize(kPage);
-    pages.emplace(pfn, std::move(page));
-  }
-  return test::ScriptedSource(std::move(pages));
-}
+constexpr std::size_t kMostText = kMostPages * kMemoryPage * 64;
 
 std::vector<std::byte> seed_of(test::SyntheticLog& log, std::size_t bytes) {
   auto seed = test::text_bytes(log.note.text());
@@ -62,9 +47,9 @@ void fuzz_printk_log(Input input) {
   const auto text = input.first(std::min(input.size(), kMemoryAt));
   std::string_view note(reinterpret_cast<const char*>(text.data()), text.size());
   note = note.substr(0, note.find('\0'));
-  const test::ScriptedSource source = memory_of(input);
+  const test::ScriptedSource source = memory_of(input, kMemoryAt, kMostPages);
   AddressLayout layout;
-  layout.linear.push_back({kBase, {0}, source.info().max_pfn * kPage});
+  layout.linear.push_back({kBase, {0}, source.info().max_pfn * kMemoryPage});
   for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
     for (const bool since_clear : {false, true}) {
       AddressSpace memory(layout, source);
