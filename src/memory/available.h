@@ -10,18 +10,23 @@
 
 namespace vmsift {
 
-// Bytes that can be taken without swapping or being killed. `root` is put in front of /proc and
-// /sys. Files that cannot be read or make no sense limit nothing.
+// Bytes that can be taken without swapping, being refused or being killed. `root` is put in front
+// of /proc and /sys. Files that cannot be read or make no sense limit nothing.
 std::optional<std::uint64_t> available_memory(const std::string& root = "");
 
-// The parts, for which nullopt means: no limit is known.
+// Its parts; nullopt: no limit is known.
 
-// MemAvailable of /proc/meminfo (proc(5)); MemFree before Linux 3.14.
-std::optional<std::uint64_t> available_of_machine(std::string_view meminfo);
+// MemAvailable of /proc/meminfo (proc(5)); MemFree and Cached before Linux 3.14, which has it not.
+// `strict`: vm.overcommit_memory is 2, so that what can still be committed is a limit too.
+std::optional<std::uint64_t> available_of_machine(std::string_view meminfo, bool strict);
 
-// The tightest control group of `cgroup` (/proc/self/cgroup, cgroups(7)) and of those it is in:
-// memory.max and memory.high less memory.current (version 2), memory.limit_in_bytes less
-// memory.usage_in_bytes (version 1). File pages that a group can give up count as available.
-std::optional<std::uint64_t> available_in_cgroups(std::string_view cgroup, const std::string& root);
+// The tightest of the control groups that `cgroup` (/proc/self/cgroup, cgroups(7)) names and of
+// those around them: memory.max and memory.high less memory.current (version 2),
+// memory.limit_in_bytes less memory.usage_in_bytes (version 1). File pages that a group would give
+// up first count as available.
+std::optional<std::uint64_t> available_in_groups(std::string_view cgroup, const std::string& root);
+
+// RLIMIT_AS and RLIMIT_DATA, less what /proc/self/statm says is used.
+std::optional<std::uint64_t> available_by_limits(std::string_view statm);
 
 }  // namespace vmsift

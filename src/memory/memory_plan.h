@@ -11,15 +11,16 @@
 
 namespace vmsift {
 
-// What a run would like to have. Bytes are of anonymous memory and of page tables for mappings of
-// the input.
+// What a run would like to have. Bytes are of anonymous memory and of the page tables of what is
+// mapped.
 struct MemoryRequest {
   unsigned threads = 1;           // at least 1
   std::uint64_t fixed_bytes = 0;  // whatever the plan: program, libraries, tables of the input
   // Of so many threads together, in the stage that takes most; grows with them.
   std::function<std::uint64_t(unsigned threads)> thread_bytes;
-  // Of one stride of free lists at its largest and at its smallest, and whether they are going to
-  // be used. There are two and one a thread. A power of two times the smallest.
+  // Of one stride of the free lists at its largest and at its smallest, and whether lists are going
+  // to be used; it may turn out later that they have to be. There are two strides and one a thread.
+  // 0: no lists.
   std::uint64_t stride_bytes = 0;
   std::uint64_t least_stride_bytes = 0;
   bool uses_strides = false;
@@ -28,24 +29,23 @@ struct MemoryRequest {
 struct MemoryPlan {
   unsigned threads = 1;
   std::uint64_t stride_bytes = 0;
-  bool write_behind = false;               // the output must not fill the page cache
-  std::uint64_t needed = 0;                // bytes with this plan, at the most
-  std::optional<std::uint64_t> available;  // that there are; nullopt: not known
-  bool fits = true;  // false: even the smallest plan needs more than it should take
+  std::uint64_t needed = 0;                // bytes of this plan, at the most
+  std::uint64_t least = 0;                 // of the smallest plan
+  std::optional<std::uint64_t> available;  // bytes that there are; nullopt: not known
+
+  // Whether it keeps to its share; else it is the smallest plan.
+  [[nodiscard]] bool fits() const;
 };
 
-// What may be planned of so many available bytes. The rest is for the kernel and for the page cache
-// that the output passes through.
-std::uint64_t share_to_plan(std::uint64_t available);
+// What a plan may take of so many bytes, or when their number is not known. The rest is for the
+// kernel and for the page cache that the output passes through. However much there is, it is 1 GiB
+// at the most.
+std::uint64_t share_to_plan(std::optional<std::uint64_t> available);
 
-// Plans take no more than that however much there is.
-inline constexpr std::uint64_t kMostPlanned = std::uint64_t{1} << 30;
+// A machine on which the page cache is no place for a dump.
+bool is_small(std::optional<std::uint64_t> available);
 
-// With less, the output is written behind (MemoryPlan::write_behind).
-inline constexpr std::uint64_t kAmpleMemory = std::uint64_t{1} << 30;
-
-// Strides shrink before threads do: lists are rarely used, and are walked more often then.
-// `available`: as available_memory() says.
+// `available`: what available_memory() says. Threads shrink first, then strides.
 MemoryPlan plan_memory(const MemoryRequest& request, std::optional<std::uint64_t> available);
 
 }  // namespace vmsift
