@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // vmsift VMCORE DUMPFILE: classify every page, then copy those that the dump level keeps. A split
 // dump has several files that get a range of pages each; all else is the same.
+#include "src/base/stop_request.h"
 #include "src/classify/classify_dump.h"
 #include "src/classify/reconcile.h"
 #include "src/classify/unused_vmemmap.h"
@@ -61,10 +62,6 @@ class CreateRun {
 
 Result<int> CreateRun::run() {
   if (auto opened = open(); !opened) return opened.take_error();
-  if (!input_.mismatch.empty()) {
-    log_.error(input_.mismatch);
-    return kExitMismatch;
-  }
   if (auto checked = check_json(options_); !checked) return checked.take_error();
   clock_.finished("open");
   std::vector<unsigned> levels = {options_.dump_level};
@@ -75,7 +72,8 @@ Result<int> CreateRun::run() {
     auto done = attempt();
     if (!done && members_.empty() && i == 0) return done.take_error();  // nothing was begun
     // What went into a stream cannot be taken back.
-    const bool again = members_.out_of_space() && i + 1 < levels.size() && !options_.flattened;
+    const bool again = members_.out_of_space() && i + 1 < levels.size() && !options_.flattened &&
+                       !stop_requested();
     if (!again) {
       const auto failure = done ? std::nullopt : std::optional(done.take_error());
       return conclude(options_, log_, input_, report_, members_, failure);
@@ -89,7 +87,6 @@ Result<void> CreateRun::open() {
   auto input = open_input(options_, log_);
   if (!input) return input.take_error();
   input_ = std::move(*input);
-  if (!input_.mismatch.empty()) return {};
   if (options_.vtop) log_.report(explain_address(input_, *options_.vtop));
   report_.dumpfile =
       options_.flattened ? "STDOUT" : fmt::format("{}", fmt::join(options_.outputs, ", "));
@@ -145,6 +142,7 @@ Result<void> CreateRun::begin() {
     if (auto settled = reconciler_->settle(); !settled) return settled;
   }
   for (;;) {
+    if (stop_requested()) return stopped();
     if (auto created = members_.create(input_, report_.dump_level); !created) return created;
     if (auto found = find_unused_vmemmap(); !found) return found;
     if (auto classified = classify(); !classified) return classified;
@@ -257,6 +255,7 @@ void CreateRun::finish() {
 Result<int> run_create(const Options& options, const Log& log) {
   const bool writes = !options.outputs.empty() || options.flattened || options.dry_run;
   if (options.vtop && !writes) return run_vtop(options, log);
+  const StopListener listener;
   return CreateRun(options, log).run();
 }
 
