@@ -12,6 +12,7 @@
 #include "src/commands/input.h"
 #include "src/commands/json_output.h"
 #include "src/commands/kept_windows.h"
+#include "src/commands/memory_request.h"
 #include "src/commands/vtop.h"
 #include "src/copy/copy_pages.h"
 #include "src/pipeline/pipeline.h"
@@ -91,7 +92,10 @@ Result<void> CreateRun::open() {
   report_.dumpfile =
       options_.flattened ? "STDOUT" : fmt::format("{}", fmt::join(options_.outputs, ", "));
   report_.codec = options_.codec->name;
-  report_.threads = thread_count(options_.threads);
+  const MemoryPlan plan = plan_run(options_, input_, log_);
+  report_.threads = plan.threads;
+  report_.planned_memory = plan.needed;
+  report_.available_memory = plan.available;
   if (options_.command != Command::reassemble) {
     reconciler_.emplace(*input_.model, *input_.source, report_.threads);
   }
