@@ -35,16 +35,31 @@ double offset_in_part(std::uint64_t i) {
   return x - std::floor(x);
 }
 
+constexpr std::uint64_t kLeastSlice = 64;  // page frames
+
+// A slice is as large as the largest free block, and aligned as that is: pages inside of one do not
+// show that they are free. A power of two, at most a window.
+std::uint64_t frames_of_slice(const KernelModel& model) {
+  constexpr std::uint64_t kUsualOrders = 11;
+  const std::uint64_t orders =
+      model.pages().buddy_orders != 0 ? model.pages().buddy_orders : kUsualOrders;
+  return std::clamp(std::uint64_t{1} << std::min<std::uint64_t>(orders - 1, 63), kLeastSlice,
+                    kWindowPages);
+}
+
 }  // namespace
 
 Result<ClassSample> ClassSample::take(const KernelModel& model, const MemorySource& source,
                                       ClassSet skip, Extent extent) {
   ClassSample sample;
   for (Windows window(source); !window.at_end(); window.next()) sample.frames_ += (*window).size();
-  const bool whole = sample.frames_ <= std::max(extent.whole_up_to, extent.slices * kSliceFrames);
+  const std::uint64_t frames = frames_of_slice(model);
+  const std::uint64_t slices =
+      std::clamp(sample.frames_ / frames / extent.part, extent.least_slices, extent.most_slices);
+  const bool whole = sample.frames_ <= std::max(extent.whole_up_to, slices * frames);
   WindowScanner scanner(model, source, skip);
   auto looked = whole ? sample.look_at_all(source, scanner)
-                      : sample.look_at_slices(source, scanner, extent.slices);
+                      : sample.look_at_slices(source, scanner, slices, frames);
   if (!looked) return looked.take_error();
   return sample;
 }
@@ -57,7 +72,7 @@ Result<void> ClassSample::look_at_all(const MemorySource& source, WindowScanner&
 }
 
 Result<void> ClassSample::look_at_slices(const MemorySource& source, WindowScanner& scanner,
-                                         std::uint64_t slices) {
+                                         std::uint64_t slices, std::uint64_t slice_frames) {
   const double part = static_cast<double>(frames_) / static_cast<double>(slices);
   Windows window(source);
   std::uint64_t before = 0;  // page frames of the windows in front
@@ -66,9 +81,9 @@ Result<void> ClassSample::look_at_slices(const MemorySource& source, WindowScann
     const double place = (static_cast<double>(i) + offset_in_part(i)) * part;
     const auto nth = std::min(static_cast<std::uint64_t>(place), frames_ - 1);
     for (; nth >= before + (*window).size(); window.next()) before += (*window).size();
-    const Pfn first = align_down((*window).begin + (nth - before), Pfn{kSliceFrames});
+    const Pfn first = align_down((*window).begin + (nth - before), slice_frames);
     if (first < done) continue;  // the one before is the same
-    done = std::min(first + kSliceFrames, (*window).end);
+    done = std::min(first + slice_frames, (*window).end);
     if (auto looked = look_at({first, done}, scanner); !looked) return looked;
   }
   return {};

@@ -22,12 +22,11 @@ struct Expected {
 
 class ClassSample {
  public:
-  // As many page frames as one page of struct pages describes, on most machines.
-  static constexpr std::uint64_t kSliceFrames = 64;
-
   struct Extent {
-    std::uint64_t whole_up_to;  // page frames; every one is looked at where there are no more
-    std::uint64_t slices;       // of kSliceFrames, where there are
+    std::uint64_t whole_up_to;   // page frames; every one is looked at where there are no more
+    std::uint64_t part;          // where there are, one slice of so many is,
+    std::uint64_t least_slices;  // but no fewer than these
+    std::uint64_t most_slices;   // and no more
   };
 
   // Page frames that were looked at, one behind the other.
@@ -61,7 +60,7 @@ class ClassSample {
 
   Result<void> look_at_all(const MemorySource& source, WindowScanner& scanner);
   Result<void> look_at_slices(const MemorySource& source, WindowScanner& scanner,
-                              std::uint64_t slices);
+                              std::uint64_t slices, std::uint64_t slice_frames);
   Result<void> look_at(PfnRange pages, WindowScanner& scanner);
 
   std::uint64_t frames_ = 0;  // page frames of windows that have memory

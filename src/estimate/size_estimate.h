@@ -24,8 +24,8 @@ struct EstimateEffort {
 
 // For the first line of a run, some thousandths of what it takes; and for an answer in seconds on a
 // machine of any size.
-constexpr EstimateEffort kQuickEstimate{{1U << 18, 512}, 256, 64, 512};
-constexpr EstimateEffort kThoroughEstimate{{1U << 21, 8192}, 1, 1024, 16384};
+constexpr EstimateEffort kQuickEstimate{{1U << 18, 16, 256, 2048}, 256, 64, 512};
+constexpr EstimateEffort kThoroughEstimate{{1U << 21, 1, 128, 8192}, 1, 1024, 16384};
 
 class SizeEstimate {
  public:
