@@ -6,6 +6,7 @@
 #include "src/commands/commands.h"
 #include "src/commands/input.h"
 #include "src/commands/json_output.h"
+#include "src/commands/memory_request.h"
 #include "src/estimate/readiness.h"
 #include "src/estimate/size_estimate.h"
 #include "src/pipeline/pipeline.h"
@@ -14,7 +15,9 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace vmsift {
@@ -46,6 +49,28 @@ std::vector<unsigned> levels_to_show(const Options& options) {
   return levels;
 }
 
+// What making a dump takes in the capture kernel, which has one CPU on most distributions and
+// little memory.
+std::vector<MemoryNeed> memory_needs(const Options& options, std::span<const Codec* const> codecs,
+                                     const DumpInfo& dump) {
+  constexpr std::uint64_t kLittle = 0;
+  const InputShape vmcore =
+      shape_of_crash(dump.page_size, dump.max_pfn, dump.memory.size(), kLittle);
+  std::vector<MemoryNeed> needs;
+  for (const unsigned threads : {1U, thread_count(options.threads)}) {
+    if (!needs.empty() && threads == needs.back().threads) break;
+    MemoryNeed need{threads, {}};
+    for (const Codec* codec : codecs) {
+      Options capture;
+      capture.codec = codec;
+      const MemoryRequest request = memory_request(capture, vmcore, threads);
+      need.bytes.push_back(request.fixed_bytes + request.thread_bytes(threads));
+    }
+    needs.push_back(std::move(need));
+  }
+  return needs;
+}
+
 }  // namespace
 
 Result<int> run_estimate(const Options& options, const Log& log) {
@@ -61,7 +86,7 @@ Result<int> run_estimate(const Options& options, const Log& log) {
   if (auto checked = check_json(options); !checked) return checked.take_error();
 
   // All of the struct pages: whether the rules say the same as the kernel's counters is worth that.
-  Reconciler reconciler(*input->model, source, thread_count(options.threads));
+  Reconciler reconciler(*input->model, source, plan_run(options, *input, log).threads);
   if (auto settled = reconciler.settle(); !settled) return settled.take_error();
   const auto codecs = codecs_to_estimate(options);
   auto sizes =
@@ -70,11 +95,14 @@ Result<int> run_estimate(const Options& options, const Log& log) {
 
   std::optional<CrashKernel> crash_kernel;
   if (source.info().live) crash_kernel = read_crash_kernel();
-  const Readiness readiness = judge(*input->model, reconciler.result(), crash_kernel, 0);
+  auto needs = memory_needs(options, codecs, source.info());
+  const auto& least = needs.front().bytes;
+  const Readiness readiness = judge(*input->model, reconciler.result(), crash_kernel,
+                                    *std::max_element(least.begin(), least.end()));
   const EstimateReport report{
-      source, *input->model, reconciler.result(),          readiness,
-      *sizes, codecs,        header->descriptors_offset(), levels_to_show(options),
-      {},     crash_kernel};
+      source,           *input->model, reconciler.result(),          readiness,
+      *sizes,           codecs,        header->descriptors_offset(), levels_to_show(options),
+      std::move(needs), crash_kernel};
   if (!options.json || !options.json->empty()) log.report(estimate_text(report));
   if (auto written = write_json(options, estimate_json(report)); !written) {
     return written.take_error();

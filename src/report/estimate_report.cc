@@ -108,11 +108,11 @@ std::string sizes_text(const EstimateReport& report) {
 }
 
 std::string memory_text(const EstimateReport& report) {
-  std::string text = "Memory that vmsift takes meanwhile:\n";
+  std::string text = "Memory that vmsift needs for it in the capture kernel, at the most:\n";
   for (const MemoryNeed& need : report.memory) {
-    text += fmt::format("  {:4} thread{}", need.threads, need.threads == 1 ? "  " : "s ");
+    text += fmt::format("{:4} thread{}", need.threads, need.threads == 1 ? " " : "s");
     for (std::size_t c = 0; c < report.codecs.size(); ++c) {
-      text += fmt::format("  {} {}", report.codecs[c]->name, human_bytes(need.bytes[c]));
+      text += fmt::format("  {:>8} with {}", human_bytes(need.bytes[c]), report.codecs[c]->name);
     }
     text += '\n';
   }
