@@ -27,7 +27,7 @@ void report(const Input& input, const Options& options, const Log& log) {
     log.warning("{} are kept: {}", only_untouchable ? "hwpoison and offline pages" : d.rule,
                 d.reason);
   }
-  if (classifies && !model.rules_by_btf().empty()) {
+  if (classifies && !told_later && !model.rules_by_btf().empty()) {
     log.common("The note lacks entries; rules that run on the kernel's own type information: {}",
                fmt::join(model.rules_by_btf(), ", "));
   }

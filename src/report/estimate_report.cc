@@ -84,8 +84,12 @@ std::string rules_text(const KernelModel& model) {
     }
   }
   const BtfUse& btf = model.btf();
-  row("the kernel's own types (BTF)", btf.used ? "read" : "-",
-      btf.used ? fmt::format("{} entries that the note lacks", btf.supplied.size()) : btf.reason);
+  std::string by = btf.reason;
+  if (btf.used) {
+    by = fmt::format("{} entries that the note lacks", btf.supplied.size());
+    for (const std::string_view rule : model.rules_by_btf()) by += fmt::format(", for {}", rule);
+  }
+  row("the kernel's own types (BTF)", btf.used ? "read" : "-", by);
   text += fmt::format("{} pages that are known to be the kernel's were tried on them.\n",
                       model.known_pages());
   return text;
