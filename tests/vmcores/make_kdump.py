@@ -62,13 +62,10 @@ def _crash(arguments: argparse.Namespace) -> kdump_guest.Crash:
                              arguments.crash_append, arguments.before, arguments.full)
 
 
-def make(crash: kdump_guest.Crash, folder: Path) -> dict:
-    """Crash the newest kernel that the recipe of the machine names; the folder must be empty."""
-    machine = crash.machine
+def _kernel(machine: Recipe) -> kernels.Kernel:
+    """The newest that the recipe of a machine names."""
     flavour = machine.flavour or MACHINES[machine.arch].flavour
-    image = kernels.candidates(machine.suites, machine.arch, flavour, machine.kernel)[0]
-    with cache.only_one('guest'):
-        return kdump_guest.run(crash, kernels.unpack(image, machine.arch), folder)
+    return kernels.unpack(kernels.candidates(machine.suites, machine.arch, flavour, machine.kernel)[0], machine.arch)
 
 
 def main() -> int:
@@ -76,7 +73,9 @@ def main() -> int:
     arguments = _arguments()
     try:
         arguments.out.mkdir(parents=True)
-        report = make(_crash(arguments), arguments.out.absolute())
+        crash = _crash(arguments)
+        with cache.only_one('guest'):
+            report = kdump_guest.run(crash, _kernel(crash.machine), arguments.out.absolute())
     except (debian.DebianError, QemuError, OSError, subprocess.CalledProcessError) as error:
         print(f'make_kdump: {error}', file=sys.stderr)
         return 1
