@@ -50,6 +50,7 @@ section capture.meminfo cat /proc/meminfo
 section capture.cpus grep -c ^processor /proc/cpuinfo
 
 while read -r step; do
+    sh "/vmsift/steps/$step.prepare"
     sync
     echo 3 > /proc/sys/vm/drop_caches
     # shellcheck disable=SC2046  # options are words

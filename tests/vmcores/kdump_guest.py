@@ -27,6 +27,8 @@ from recipes import Recipe
 CAPTURE_MODULES = ('virtio_pci', 'virtio_blk', 'ext4')
 # as Debian and Fedora add them
 CAPTURE_APPEND = 'reset_devices irqpoll'
+# for a collector that cannot do without a writable /tmp, as makedumpfile cannot
+WRITABLE_TMP = 'mountpoint -q /tmp || mount -t tmpfs tmp /tmp'
 SIDE_FILES = ('kpageflags', 'kmsg', 'kallsyms')
 
 
@@ -43,9 +45,15 @@ class Step:
     """One collector: a line for the capture kernel's shell. Its disks are /dump and /small."""
     name: str
     command: str
+    prepare: str = 'true'       # another line, before anything is measured
     leave_mib: int = 0          # fill memory first, until so much is available; 0: do not
     kill: Kill | None = None
     patience: int = 300         # seconds
+
+    @classmethod
+    def collect(cls, name: str, command: str, **how: object) -> Step:
+        """`command` alone: it is what is watched, and no shell around it."""
+        return cls(name, f'exec {command}', **how)
 
     def options(self) -> str:
         """For `capture run`."""
@@ -77,7 +85,8 @@ def _capture_files(crash: Crash) -> list[File]:
     if crash.full:
         files.append(File('vmsift/steps/full', b''))
     for step in crash.steps:
-        files += [File(f'vmsift/steps/{step.name}.command', step.command.encode()),
+        files += [File(f'vmsift/steps/{step.name}.prepare', step.prepare.encode()),
+                  File(f'vmsift/steps/{step.name}.command', step.command.encode()),
                   File(f'vmsift/steps/{step.name}.options', step.options().encode())]
     return files
 

@@ -62,7 +62,7 @@ def _crash(arguments: argparse.Namespace) -> kdump_guest.Crash:
                              arguments.crash_append, arguments.before, arguments.full)
 
 
-def _kernel(machine: Recipe) -> kernels.Kernel:
+def kernel_for(machine: Recipe) -> kernels.Kernel:
     """The newest that the recipe of a machine names."""
     flavour = machine.flavour or MACHINES[machine.arch].flavour
     return kernels.unpack(kernels.candidates(machine.suites, machine.arch, flavour, machine.kernel)[0], machine.arch)
@@ -75,7 +75,7 @@ def main() -> int:
         arguments.out.mkdir(parents=True)
         crash = _crash(arguments)
         with cache.only_one('guest'):
-            report = kdump_guest.run(crash, _kernel(crash.machine), arguments.out.absolute())
+            report = kdump_guest.run(crash, kernel_for(crash.machine), arguments.out.absolute())
     except (debian.DebianError, QemuError, OSError, subprocess.CalledProcessError) as error:
         print(f'make_kdump: {error}', file=sys.stderr)
         return 1

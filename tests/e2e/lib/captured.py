@@ -16,7 +16,7 @@ import kdump_guest
 import kernel as kernels
 import peers
 import vmcore_files
-from kdump_guest import Crash, Kill, Step  # noqa: F401 - for the tests
+from kdump_guest import Crash
 from programs import Program
 from qemu import QemuError
 from recipes import SETS, Recipe
@@ -94,11 +94,6 @@ class Captured:
 
     def close(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def step(name: str, command: str, **how: object) -> Step:
-    """`exec`: it is the collector that is watched, not a shell."""
-    return Step(name, command if '|' in command else f'exec {command}', **how)
 
 
 def through_pipe(collector: str, reader: str) -> str:
