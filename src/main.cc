@@ -4,6 +4,7 @@
 #include "src/commands/commands.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -22,6 +23,15 @@ void open_standard_streams() {
     fd = ::open("/dev/null", O_RDWR);
   } while (fd >= 0 && fd <= STDERR_FILENO);
   if (fd >= 0) ::close(fd);
+}
+
+// Buffers are few, large, and held by turns: what one stage gives back is given back to the system
+// and not kept for whoever asks next, and threads share two arenas rather than take 64 MiB of
+// addresses each.
+void keep_little_memory() {
+  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  ::mallopt(M_TRIM_THRESHOLD, 128 << 10);
 }
 
 // A limit on file sizes, or a reader of messages that went away, is an error like others: what was
@@ -80,7 +90,9 @@ int run_command(const Options& options, const Log& log) {
     if (done) {
       status = *done;
     } else {
-      log.error(done.message());
+      const Error why = done.take_error();
+      log.error(why.message());
+      if (why.kind() == ErrorKind::mismatch) status = kExitMismatch;
     }
   } catch (const std::bad_alloc&) {
     log.error("out of memory");
@@ -109,6 +121,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    vmsift::keep_little_memory();
     vmsift::open_standard_streams();
     vmsift::ignore_signals_of_writes();
     return vmsift::run(argc, argv);

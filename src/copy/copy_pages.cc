@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/copy/copy_pages.h"
 
+#include "src/base/stop_request.h"
 #include "src/copy/page_hash.h"
 #include "src/copy/stored_batch.h"
 #include "src/pipeline/pipeline.h"
@@ -26,13 +27,17 @@ struct Slot {
   std::size_t frame_bytes = 0;
 };
 
+// Bytes of a batch's stored pages.
+std::size_t room_of(const Codec& codec, std::size_t page_size) {
+  return std::max(kMaxBatchBytes, page_size) + codec.slack(page_size);
+}
+
 class Copier {
  public:
   Copier(const MemorySource& source, const CopyOptions& options)
       : source_(source),
         options_(options),
-        room_(std::max(kMaxBatchBytes, source.info().page_size) +
-              options.codec->slack(source.info().page_size)) {}
+        room_(room_of(*options.codec, source.info().page_size)) {}
 
   void work(Slot& slot, Worker& worker) const {
     prepare(worker);
@@ -112,6 +117,17 @@ void CopyResult::add(const CopyResult& other) {
   if (!other.lost_reason.empty()) lost_reason = other.lost_reason;
 }
 
+std::size_t copy_memory(const CopyOptions& options, std::size_t page_size,
+                        std::size_t reader_memory) {
+  std::size_t slot = sizeof(Slot) + room_of(*options.codec, page_size);
+  std::size_t worker = options.codec->memory(page_size) + reader_memory;
+  if (options.frames != nullptr) {
+    slot += options.frames->bound(room_of(*options.codec, page_size));
+    worker += options.frames->memory;
+  }
+  return batch_slots(options.threads) * slot + std::max(1U, options.threads) * worker;
+}
+
 Result<void> copy_pages(const MemorySource& source, NextWindow windows, const CopyOptions& options,
                         const PageSink& sink, const CopyProgress& progress, CopyResult& result) {
   const std::size_t page_size = source.info().page_size;
@@ -120,10 +136,14 @@ Result<void> copy_pages(const MemorySource& source, NextWindow windows, const Co
   std::vector<Worker> workers(std::max(1U, options.threads));
   std::vector<Slot> slots(batch_slots(options.threads));
   std::optional<Error> failure;
+  bool cut_short = false;
 
   run_pipeline(
       options.threads, slots.size(),
-      {.produce = [&](std::size_t i) { return cutter.next(slots[i].batch); },
+      {.produce =
+           [&](std::size_t i) {
+             return cutter.next(slots[i].batch) && !(cut_short = stop_requested());
+           },
        .work = [&](std::size_t i, unsigned worker) { copier.work(slots[i], workers[worker]); },
        .consume =
            [&](std::size_t i) {
@@ -137,6 +157,7 @@ Result<void> copy_pages(const MemorySource& source, NextWindow windows, const Co
            }});
   if (failure) return std::move(*failure);
   if (cutter.error()) return *cutter.error();
+  if (cut_short) return stopped();
   return {};
 }
 

@@ -40,7 +40,8 @@ using PageSink = std::function<Result<void>(const StoredPages& pages)>;
 using CopyProgress = std::function<void(std::uint64_t pages_done)>;
 
 // Pages that the source stores compressed by this very codec are copied as they are.
-// Stops at the first error of `sink` or `windows`; `result` says how far it came.
+// Stops at the first error of `sink` or `windows`, and when a stop is requested, which is an error
+// too; `result` says how far it came.
 Result<void> copy_pages(const MemorySource& source, NextWindow windows, const CopyOptions& options,
                         const PageSink& sink, const CopyProgress& progress, CopyResult& result);
 
@@ -48,5 +49,10 @@ Result<void> copy_pages(const MemorySource& source, NextWindow windows, const Co
 constexpr std::size_t batch_slots(unsigned threads) {
   return threads <= 1 ? 1 : threads + threads / 2 + 1;
 }
+
+// Bytes that copy_pages() takes at most, with readers of `reader_memory` bytes each. Of the codec,
+// the threads and the frames alone.
+std::size_t copy_memory(const CopyOptions& options, std::size_t page_size,
+                        std::size_t reader_memory);
 
 }  // namespace vmsift

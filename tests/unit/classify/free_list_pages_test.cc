@@ -105,7 +105,7 @@ TEST_F(FreeListPagesTest, AStrideIsWalkedForOnce) {
   zones.add(0x5000, 4, 0, false);
   const KernelModel model = kernel.model();
   AddressSpace memory(model.addresses(), kernel.memory);
-  FreeListPages pages(*model.free_lists());
+  FreeListPages pages(*model.free_lists(), FreeListPages::kStridePages);
   const auto first = pages.stride_of(0x123, *model.memory_map(), memory);
   EXPECT_EQ(first->pages, (PfnRange{0, FreeListPages::kStridePages}));
   EXPECT_EQ(first->free.size(), FreeListPages::kStridePages / 8);
