@@ -18,8 +18,9 @@ void report(const Input& input, const Options& options, const Log& log) {
   for (const std::string& w : dump.warnings) log.warning("{}: {}", dump.path, w);
   for (const std::string& w : model.warnings()) log.warning("{}", w);
   const bool classifies = options.command != Command::dmesg;
+  const bool told_later = options.command == Command::estimate;  // they are what it reports
   for (const Downgrade& d : model.downgrades()) {
-    if (!classifies) break;
+    if (!classifies || told_later) break;
     // Levels 0 and 1 ask for no class, but some pages should not be touched at any level.
     const bool only_untouchable = options.command == Command::create &&
                                   options.dump_level <= kLevelZero && !model.memory_map();
