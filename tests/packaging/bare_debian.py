@@ -96,8 +96,8 @@ class Machine:
     def disk(self, image: Path, size: str) -> None:
         """An ext4 disk of it, which has no journal, so that debugfs sees all that was synced."""
         search = os.environ['PATH'] + ':/usr/sbin:/sbin'
-        subprocess.run(['mke2fs', '-q', '-t', 'ext4', '-O', '^has_journal', '-F', '-d', str(self.root), str(image), size],
-                       check=True, stdout=subprocess.DEVNULL, env={**os.environ, 'PATH': search})
+        subprocess.run(['mke2fs', '-q', '-t', 'ext4', '-O', '^has_journal', '-F', '-d', str(self.root), str(image),
+                        size], check=True, stdout=subprocess.DEVNULL, env={**os.environ, 'PATH': search})
 
 
 def packages() -> list[Path]:

@@ -146,7 +146,8 @@ class Examples(unittest.TestCase):
 
     def test_suse(self) -> None:
         settings = dict(found(r'^(\w+)="(.*)"$', PACKAGING / 'suse/kdump'))
-        option = {'zstd': '-z', 'lzo': '-l', 'snappy': '-p', 'compressed': '-c', 'ELF': '-E'}[settings['KDUMP_DUMPFORMAT']]
+        options = {'zstd': '-z', 'lzo': '-l', 'snappy': '-p', 'compressed': '-c', 'ELF': '-E'}
+        option = options[settings['KDUMP_DUMPFORMAT']]
         self.expect_valid(f'-F {option} --num-threads {settings["KDUMP_CPUS"]} -d {settings["KDUMP_DUMPLEVEL"]} '
                           f'{settings["MAKEDUMPFILE_OPTIONS"]}')
 

@@ -41,7 +41,7 @@ class Initramfs(unittest.TestCase):
         tiny.write(str(tree / 'vmcore'), tiny.elf([tiny.Load(1 << 20, tiny.pages(256, 64))]))
         self.assertFalse((tree / 'usr/bin/makedumpfile').exists())
         done = subprocess.run(['chroot', str(tree), '/usr/bin/vmsift', '-l', '-d', '1', '--num-threads', '2', '/vmcore',
-                               '/dump'], capture_output=True, text=True, env={'PATH': '/usr/bin:/bin'}, check=False)
+                               '/dump'], capture_output=True, text=True, env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'}, check=False)
         self.assertEqual(done.returncode, 0, done)
         self.assertEqual(kdump.read(str(tree / 'dump')).main['status'], kdump.CODEC_FLAGS['lzo'])
         size = sum(path.stat().st_size for path in tree.rglob('*') if path.is_file() and not path.is_symlink())
@@ -50,8 +50,8 @@ class Initramfs(unittest.TestCase):
     def test_dracut(self) -> None:
         self.machine.apt('install', 'dracut-core')
         shutil.copytree(EXAMPLES / 'dracut/90vmsift', self.machine.root / 'usr/lib/dracut/modules.d/90vmsift')
-        self.machine.run('dracut', '--force', '--no-kernel', '--no-hostonly', '--modules', 'base vmsift', '/boot/dracut.img',
-                         self.release)
+        self.machine.run('dracut', '--force', '--no-kernel', '--no-hostonly', '--modules', 'base vmsift',
+                         '/boot/dracut.img', self.release)
         self.expect_a_dump('/boot/dracut.img')
 
     def test_initramfs_tools(self) -> None:

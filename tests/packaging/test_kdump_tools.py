@@ -45,7 +45,8 @@ def capture(machine: Machine, folder: Path) -> str:
     machine.disk(disk, '2G')
     host = MACHINES['amd64']
     arguments = [*host.qemu, '-nodefaults', '-m', MEMORY, '-smp', '2', '-kernel', str(kernel), '-initrd', str(initrd),
-                 '-drive', f'if=none,id=root,file={disk},format=raw,cache=unsafe', '-device', 'virtio-blk-pci,drive=root',
+                 '-drive', f'if=none,id=root,file={disk},format=raw,cache=unsafe',
+                 '-device', 'virtio-blk-pci,drive=root',
                  '-append', f'root=/dev/vda rw console={host.console} panic=-1 crashkernel={CRASHKERNEL}']
     with cache.only_one('guest'):
         qemu = Qemu(arguments, folder / 'qemu.err')
