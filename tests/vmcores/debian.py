@@ -81,7 +81,8 @@ def _mirror(label: str) -> str:
     raise DebianError(f'apt knows no archive labelled {label}: set up its sources and run apt-get update')
 
 
-def _suite_address(suite: str) -> str:
+def suite_address(suite: str) -> str:
+    """Base address of the archive that has a suite."""
     return _mirror('Debian-Security' if suite.endswith('-security') else 'Debian')
 
 
@@ -130,7 +131,7 @@ def _verified_release(suite: str) -> str:
     if not keyring:
         raise DebianError('no Debian archive keyring: install the package debian-archive-keyring')
     signed = cache.folder('packages') / f'{suite}.InRelease'
-    _download(f'{_suite_address(suite)}/dists/{suite}/InRelease', signed)
+    _download(f'{suite_address(suite)}/dists/{suite}/InRelease', signed)
     check = subprocess.run(['gpgv', '--quiet', '--keyring', keyring, '--output', '-', str(signed)], capture_output=True)
     if check.returncode != 0:
         words = check.stderr.decode(errors='replace').strip()[-300:]
@@ -144,7 +145,7 @@ def _refresh_index(suite: str, arch: str, path: Path) -> None:
     listed = re.search(line, _verified_release(suite), re.M)
     if not listed:
         raise DebianError(f'{suite} has no packages for {arch}')
-    address = f'{_suite_address(suite)}/dists/{suite}/main/binary-{arch}/by-hash/SHA256/{listed.group(1)}'
+    address = f'{suite_address(suite)}/dists/{suite}/main/binary-{arch}/by-hash/SHA256/{listed.group(1)}'
     _download(address, path, listed.group(1))
 
 
@@ -197,7 +198,7 @@ def fetch(package: Package) -> Path:
     path = cache.folder('debs') / os.path.basename(package.filename)
     if not path.exists():
         log(f'download {path.name}, {package.size / 1e6:.1f} MB')
-        _download(f'{_suite_address(package.suite)}/{package.filename}', path, package.sha256)
+        _download(f'{suite_address(package.suite)}/{package.filename}', path, package.sha256)
     return path
 
 
