@@ -222,6 +222,10 @@ COLLECTOR_ROWS = (
               dump('vmcore', codec='lzo')),
     collector('prefixed_ssh', 'ssh', 'vmsift-makedumpfile -l -d 31', 'vmsift-makedumpfile -l -d 31 -F',
               stream('vmcore.flat', codec='lzo')),
+    collector('prefixed_raw', 'raw', 'vmsift-makedumpfile -z -d 31', 'vmsift-makedumpfile -z -d 31 -F',
+              stream('vmcore.flat', codec='zstd')),
+    collector('prefixed_levels_fs', 'fs', 'vmsift-makedumpfile -l -d 1,16,31',
+              'vmsift-makedumpfile -l -d 1,16,31 --num-threads=2', dump('vmcore', level=1, codec='lzo')),
     # Without the word nothing is added, and the options are what the administrator wrote.
     collector('own_name_fs', 'fs', 'vmsift -l -d 31', 'vmsift -l -d 31', dump('vmcore', codec='lzo')),
     collector('own_name_ssh', 'ssh', 'vmsift -F -l -d 31', 'vmsift -F -l -d 31', stream('vmcore.flat', codec='lzo')),

@@ -32,7 +32,7 @@ LEFT_OUT = ('doc', 'locale', 'man')
 
 
 def tarball() -> Path:
-    """The tree of a fresh installation, made when it is not there (1 to 3 minutes)."""
+    """The tree of a fresh installation, made when it is not there (2 to 5 minutes)."""
     path = cache.folder('bare-debian') / f'{SUITE}.tar'
     if path.exists():
         return path

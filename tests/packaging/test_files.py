@@ -19,7 +19,7 @@ from lib import env  # noqa: E402
 
 PACKAGING = TOP / 'packaging'
 # In scripts/apt-packages.txt, and not needed to build a package.
-FOR_TESTS = {'libgtest-dev', 'libbenchmark-dev', 'libkdumpfile-dev', 'clang-format-14', 'mandoc'}
+FOR_TESTS = {'libgtest-dev', 'libbenchmark-dev', 'libkdumpfile-dev', 'clang-format-14', 'mandoc', 'rpm'}
 COMPILER = 'g++'    # build-essential, which no package names
 INSTALLED = {'sbin/vmsift', 'sbin/vmsift-makedumpfile', 'libexec/vmsift/vmsift-vmcoreinfo',
              'share/man/man8/vmsift.8', 'share/man/man8/vmsift-makedumpfile.8', 'share/man/man8/vmsift-vmcoreinfo.8',

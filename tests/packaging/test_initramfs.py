@@ -2,7 +2,7 @@
 """Images that dracut and initramfs-tools of Debian 12 build with the examples of packaging/initramfs carry all that
 vmsift needs to take a dump: it is run with nothing else there.
 
-Not part of the suite, see test_packages.py. Takes one minute.
+Not part of the suite, see test_packages.py.
 """
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 original can be chosen, may come and go, and has its name back in the end.
 
 Not part of the suite: it needs root, mmdebstrap and the packages that packaging/build-deb made, in the folder
-$VMSIFT_DEBS (default build/deb). The first run takes 3 minutes, later ones half a minute.
+$VMSIFT_DEBS (default build/deb). The first run makes the bare Debian, which takes some minutes more.
 """
 from __future__ import annotations
 

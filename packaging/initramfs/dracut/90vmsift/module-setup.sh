@@ -12,7 +12,8 @@ depends() {
     return 0
 }
 
-# Libraries come along, by ldd: vmsift loads nothing later. It reads no file of the image and writes none but the dump.
+# Libraries come along, by ldd; what is loaded later is optional. It reads no file of the image and writes none but the
+# dump.
 install() {
     inst_multiple vmsift
     inst_multiple -o vmsift-makedumpfile # a link to it
