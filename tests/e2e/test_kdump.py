@@ -17,6 +17,8 @@ from kdump_guest import WRITABLE_TMP, Crash, Kill, Step     # tests/vmcores; aft
 
 COLLECT = 'vmsift -l -d 31 /proc/vmcore'
 PARTLY = 8 << 10    # KiB on the disk when a collector is killed: headers and some of the pages
+ENOUGH = 48         # MiB that are available: it must do with these
+LITTLE = (24, 12)   # it may say that it cannot, but not take what is not there
 PEERS = ('makedumpfile', 'makedumpfile-sid')
 
 STEPS = (
@@ -29,8 +31,12 @@ STEPS = (
     Step('pipe_no_space', through_pipe('vmsift -F -l -d 31 /proc/vmcore', 'dd bs=64k of=/small/pipe')),
     Step.collect('killed', f'{COLLECT} /dump/killed', kill=Kill(signal.SIGKILL, '/dump/killed', PARTLY)),
     Step.collect('terminated', f'{COLLECT} /dump/terminated',
-         kill=Kill(signal.SIGTERM, '/dump/terminated', PARTLY)),
+                 kill=Kill(signal.SIGTERM, '/dump/terminated', PARTLY)),
 )
+SMALL_STEPS = STEPS[:2]
+LITTLE_STEPS = tuple(Step.collect(f'left{mib}', f'{COLLECT} /dump/left{mib}', leave_mib=mib)
+                     for mib in (ENOUGH, *LITTLE))
+# the last ones, since /tmp can be written from then on
 PEER_STEPS = tuple(Step.collect(name, f'{name} -l -d 31 /proc/vmcore /dump/{name}', prepare=WRITABLE_TMP)
                    for name in PEERS)
 
@@ -40,8 +46,8 @@ def setUpModule() -> None:
     env.page_checker()
 
 
-class Kdump(unittest.TestCase):
-    """What must hold on every kernel."""
+class Crashed(unittest.TestCase):
+    """What must hold in every capture kernel, whatever is run there."""
     crashed: Captured
 
     @classmethod
@@ -53,6 +59,16 @@ class Kdump(unittest.TestCase):
         done = self.crashed.step(name)
         self.assertEqual((done['exit'], done['signal']), (status, 0), done)
         return done
+
+    def test_nothing_else_was_writable(self) -> None:
+        self.assertEqual(self.crashed.report['guest']['capture.writable'].strip(), '')
+
+    def test_no_collector_ran_out_of_memory(self) -> None:
+        self.assertNotRegex(self.crashed.dmesg, 'Out of memory|oom-kill|page allocation failure')
+
+
+class Collected(Crashed):
+    """Each of STEPS, with all of the memory to compare with."""
 
     def expect_whole(self, path: str) -> None:
         """A dump of level 31 with all pages that it must have, their bytes, and none that it must not have."""
@@ -69,12 +85,6 @@ class Kdump(unittest.TestCase):
         compared = run.compare_pages(path, self.crashed.core.path)
         self.assertEqual(compared.counts['differ'], 0, compared.wrong)
         self.assertGreater(compared.counts['pages'] - compared.counts['zero'], least_pages)
-
-    def test_nothing_else_was_writable(self) -> None:
-        self.assertEqual(self.crashed.report['guest']['capture.writable'].strip(), '')
-
-    def test_no_collector_ran_out_of_memory(self) -> None:
-        self.assertNotRegex(self.crashed.dmesg, 'Out of memory|oom-kill|page allocation failure')
 
     def test_file(self) -> None:
         for name in ('file', 'zlib'):
@@ -131,23 +141,19 @@ class Kdump(unittest.TestCase):
         self.expect_partial(self.crashed.path('dump/killed'))
 
     def test_terminated(self) -> None:
-        done = self.crashed.step('terminated')
-        self.assertIn((done['exit'], done['signal']), ((1, 0), (-1, signal.SIGTERM)), done)
+        done = self.expect('terminated', 1)
+        self.assertIn('SIGTERM', done['output'])
         self.expect_partial(self.crashed.path('dump/terminated'))
 
 
-def load_tests(loader: unittest.TestLoader, *_: object) -> unittest.TestSuite:
-    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Linux61, Linux7))
-
-
-class Linux61(Kdump):
+class Linux61(Collected):
     """One CPU in the capture kernel, as nearly every distribution has it; beside makedumpfile, and read by crash."""
 
     @classmethod
     def setUpClass(cls) -> None:
         machine = captured.recipe('amd64-6.1', mem='768M')
         programs = (captured.vmsift(), captured.makedumpfile(), captured.makedumpfile_sid())
-        cls.crashed = Captured('amd64-6.1', Crash(machine, STEPS + PEER_STEPS, programs, full=True))
+        cls.crashed = Captured('amd64-6.1', Crash(machine, STEPS + LITTLE_STEPS + PEER_STEPS, programs, full=True))
 
     def test_the_pages_that_makedumpfile_keeps(self) -> None:
         ours = kdump.read(self.crashed.path('dump/file'))
@@ -159,6 +165,19 @@ class Linux61(Kdump):
                 compared = run.compare_pages(self.crashed.path('dump/file'), self.crashed.path(f'dump/{name}'))
                 self.assertTrue(compared.clean, compared)
 
+    def test_little_memory(self) -> None:
+        for mib in (ENOUGH, *LITTLE):
+            with self.subTest(mib=mib):
+                name = f'left{mib}'
+                done = self.crashed.step(name)
+                self.assertLess(done['available_first'], (mib + 1) << 10)
+                if mib == ENOUGH or done['exit'] == 0:
+                    self.expect(name, 0)
+                    self.expect_whole(self.crashed.path(f'dump/{name}'))
+                else:
+                    self.expect(name, 1)
+                    self.assertRegex(done['output'], 'memory')
+
     def test_crash_shows_of_the_dump_what_it_shows_of_all_memory(self) -> None:
         commands = ('bt', 'ps', 'log', 'kmem -i', 'mod')
         vmlinux = debuggers.vmlinux_of(self.crashed.core)
@@ -167,7 +186,7 @@ class Linux61(Kdump):
         self.assertEqual(debuggers.crash(self.crashed.path('dump/file'), vmlinux, commands), whole)
 
 
-class Linux7(Kdump):
+class Linux7(Collected):
     """Two CPUs, threads; the kernel's page flags are the judge, since makedumpfile 1.7.8 is wrong about this kernel."""
 
     @classmethod
@@ -178,6 +197,31 @@ class Linux7(Kdump):
     def test_it_had_threads(self) -> None:
         self.assertEqual(self.crashed.report['guest']['capture.cpus'].strip(), '2')
         self.assertGreater(self.crashed.step('file')['threads_most'], 1)
+
+
+class SmallCaptureKernel(Crashed):
+    """128 MiB for the capture kernel of a machine with 2 GiB."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        machine = captured.recipe('amd64-6.1', mem='2G', append='vmsift.unit=3')
+        cls.crashed = Captured('amd64-6.1', Crash(machine, SMALL_STEPS, (captured.vmsift(),), '128M'))
+
+    def test_file(self) -> None:
+        """Whole, by the kernel's page flags; the same from two codecs."""
+        paths = [self.crashed.path(f'dump/{name}') for name in ('file', 'zlib')]
+        for name, path in zip(('file', 'zlib'), paths):
+            with self.subTest(name):
+                self.expect(name, 0)
+                dump = kdump.read(path)
+                self.assertFalse(dump.main['status'] & kdump.STATUS_INCOMPLETE)
+                self.assertEqual(judge.oracle_faults(self.crashed.core.flags, dump.memory, dump.kept, 31), [])
+        self.assertTrue(run.compare_pages(*paths).clean)
+
+
+def load_tests(loader: unittest.TestLoader, *_: object) -> unittest.TestSuite:
+    return unittest.TestSuite(loader.loadTestsFromTestCase(case)
+                              for case in (Linux61, Linux7, SmallCaptureKernel))
 
 
 if __name__ == '__main__':
