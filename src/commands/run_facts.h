@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the lines before and after a dump are made of, out of options and input.
+#pragma once
+
+#include "src/cli/options.h"
+#include "src/commands/input.h"
+#include "src/report/run_summary.h"
+
+namespace vmsift {
+
+RunFacts run_facts(const Options& options, const Input& input, const RunReport& report);
+
+}  // namespace vmsift
