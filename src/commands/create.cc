@@ -122,7 +122,8 @@ void CreateRun::use_level(unsigned level) {
 
 void CreateRun::announce() const {
   if (!log_.shows(Log::kCommon)) return;
-  for (const auto& line : start_lines(report_, run_facts(options_, input_, report_), {})) {
+  const std::string expected = expected_size(options_, input_, report_.dump_level, dropped());
+  for (const auto& line : start_lines(report_, run_facts(options_, input_, report_), expected)) {
     log_.common("{}", line);
   }
 }

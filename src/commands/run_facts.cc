@@ -2,6 +2,10 @@
 #include "src/commands/run_facts.h"
 
 #include "src/commands/dump_output.h"
+#include "src/estimate/size_estimate.h"
+#include "src/report/levels_report.h"
+
+#include <array>
 
 namespace vmsift {
 
@@ -25,6 +29,22 @@ RunFacts run_facts(const Options& options, const Input& input, const RunReport& 
   facts.warnings =
       dump.warnings.size() + model.warnings().size() + report.reconciliation.verdicts.size();
   return facts;
+}
+
+std::string expected_size(const Options& options, const Input& input, unsigned level,
+                          ClassSet dropped) {
+  if (options.command != Command::create || frames_of(options) != nullptr) return {};
+  auto header = describe_dump(input, level);
+  auto estimate = SizeEstimate::make(*input.model, *input.source, std::array{options.codec},
+                                     dropped, kQuickEstimate);
+  if (!header || !estimate) return {};
+  Expected bytes = options.elf ? estimate->elf_bytes(level) : estimate->kdump_bytes(level, 0);
+  bytes.value +=
+      static_cast<double>(options.elf ? input.notes.size() : header->descriptors_offset());
+  const auto human = [](double value) { return human_bytes(static_cast<std::uint64_t>(value)); };
+  // 19 of 20 are no further from the truth than twice the standard error.
+  return fmt::format("Expected: {} from a sample, give or take {}", human(bytes.value),
+                     human(2 * bytes.error));
 }
 
 }  // namespace vmsift

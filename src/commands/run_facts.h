@@ -10,4 +10,9 @@ namespace vmsift {
 
 RunFacts run_facts(const Options& options, const Input& input, const RunReport& report);
 
+// How large a dump of this level is going to be, from a sample of memory; empty where that cannot
+// be told. `dropped`: classes that it leaves out.
+std::string expected_size(const Options& options, const Input& input, unsigned level,
+                          ClassSet dropped);
+
 }  // namespace vmsift
