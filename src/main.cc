@@ -66,6 +66,8 @@ Result<int> dispatch(const Options& options, const Log& log) {
       return kExitOk;
     case Command::levels:
       return run_levels(options, log);
+    case Command::estimate:
+      return run_estimate(options, log);
     case Command::create:
       return run_create(options, log);
     case Command::rearrange:

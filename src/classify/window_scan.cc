@@ -14,6 +14,14 @@ Anomalies difference(const Anomalies& after, const Anomalies& before) {
           after.torn_blocks - before.torn_blocks, after.orphan_tails - before.orphan_tails};
 }
 
+// Pages that are memory of the machine, and of which the dump has nothing.
+template <class Use>
+void for_each_absent(PfnRange pages, BitSpan exists, BitSpan stored, const Use& use) {
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    if (exists.test(i) && !stored.test(i)) use(i);
+  }
+}
+
 }  // namespace
 
 Result<void> WindowScanner::scan(Pfn first, WindowResult& result) {
@@ -24,7 +32,17 @@ Result<void> WindowScanner::scan(Pfn first, WindowResult& result) {
     return known.take_error();
   }
   const Anomalies before = classifier_->anomalies();
-  classify(result, exists, stored);
+  const std::span<PageClass> classes(result.classes);
+  classify(result.pages, exists, classes);
+  std::fill(classes.begin() + static_cast<std::ptrdiff_t>(result.pages.size()), classes.end(),
+            PageClass::hole);
+  result.absent_counts = {};
+  if (result.exists != stored_) {
+    for_each_absent(result.pages, exists, stored, [&](std::size_t i) {
+      ++result.absent_counts[static_cast<std::size_t>(classes[i])];
+      classes[i] = PageClass::absent;
+    });
+  }
   if (unused_vmemmap_ != nullptr) {
     mark_unused_vmemmap(*unused_vmemmap_, result.pages, result.classes);
   }
@@ -33,9 +51,18 @@ Result<void> WindowScanner::scan(Pfn first, WindowResult& result) {
   return {};
 }
 
-void WindowScanner::classify(WindowResult& result, BitSpan exists, BitSpan stored) {
-  const std::size_t size = result.pages.size();
-  const std::span<PageClass> classes(result.classes);
+Result<void> WindowScanner::classify(PfnRange pages, std::span<PageClass> classes) {
+  const std::size_t bytes = ceil_div<std::size_t>(pages.size(), 8);
+  const BitSpan exists(std::span<std::byte>(exists_).first(bytes));
+  const BitSpan stored(std::span<std::byte>(stored_).first(bytes));
+  if (auto known = source_.presence(pages, exists, stored); !known) return known.take_error();
+  classify(pages, exists, classes);
+  for_each_absent(pages, exists, stored, [&](std::size_t i) { classes[i] = PageClass::absent; });
+  return {};
+}
+
+void WindowScanner::classify(PfnRange pages, BitSpan exists, std::span<PageClass> classes) {
+  const std::size_t size = pages.size();
   std::size_t at = 0;
   while (at < size) {
     const std::size_t begin = std::min(size, exists.find(at, true));
@@ -43,30 +70,21 @@ void WindowScanner::classify(WindowResult& result, BitSpan exists, BitSpan store
     std::fill(classes.begin() + static_cast<std::ptrdiff_t>(at),
               classes.begin() + static_cast<std::ptrdiff_t>(begin), PageClass::hole);
     if (begin < end) {
-      classifier_->classify({result.pages.begin + begin, result.pages.begin + end}, dropped_,
+      classifier_->classify({pages.begin + begin, pages.begin + end}, dropped_,
                             classes.subspan(begin, end - begin));
     }
     at = end;
   }
-  std::fill(classes.begin() + static_cast<std::ptrdiff_t>(size), classes.end(), PageClass::hole);
-  if (model_.free_list_pages() != nullptr) mark_free_lists(result);
-  result.absent_counts = {};
-  if (result.exists == stored_) return;
-  for (std::size_t i = 0; i < size; ++i) {
-    if (exists.test(i) && !stored.test(i)) {
-      ++result.absent_counts[static_cast<std::size_t>(classes[i])];
-      classes[i] = PageClass::absent;
-    }
-  }
+  if (model_.free_list_pages() != nullptr) mark_free_lists(pages, classes);
 }
 
-void WindowScanner::mark_free_lists(WindowResult& result) {
-  const Pfn first = result.pages.begin;
+void WindowScanner::mark_free_lists(PfnRange pages, std::span<PageClass> classes) {
+  const Pfn first = pages.begin;
   if (!free_lists_ || first < free_lists_->pages.begin || first >= free_lists_->pages.end) {
     if (!memory_) memory_.emplace(model_.addresses(), source_);
     free_lists_ = model_.free_list_pages()->stride_of(first, *model_.memory_map(), *memory_);
   }
-  mark_free_list_pages(*free_lists_, result.pages, result.classes);
+  mark_free_list_pages(*free_lists_, pages, classes);
 }
 
 void WindowScanner::select(WindowResult& result) const {

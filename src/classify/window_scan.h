@@ -54,9 +54,12 @@ class WindowScanner {
   // `first` is a multiple of kWindowPages.
   Result<void> scan(Pfn first, WindowResult& result);
 
+  // Classes alone, of page frames within a window: for a sample. pages.begin is a multiple of 8.
+  Result<void> classify(PfnRange pages, std::span<PageClass> classes);
+
  private:
-  void classify(WindowResult& result, BitSpan exists, BitSpan stored);
-  void mark_free_lists(WindowResult& result);
+  void classify(PfnRange pages, BitSpan exists, std::span<PageClass> classes);
+  void mark_free_lists(PfnRange pages, std::span<PageClass> classes);
   void select(WindowResult& result) const;
 
   const KernelModel& model_;
@@ -67,6 +70,7 @@ class WindowScanner {
   std::unique_ptr<Classifier> classifier_;
   ClassSet dropped_;
   const std::vector<PfnRange>* unused_vmemmap_;
+  std::array<std::byte, kWindowBytes> exists_;  // where there is no result to hold it
   std::array<std::byte, kWindowBytes> stored_;
 };
 

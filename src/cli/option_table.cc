@@ -6,7 +6,9 @@
 namespace vmsift {
 namespace {
 
-constexpr unsigned kReadingModes = kCreateMode | kLevelsMode | kDmesgMode | kMemUsageMode;
+constexpr unsigned kReadingModes =
+    kCreateMode | kLevelsMode | kEstimateMode | kDmesgMode | kMemUsageMode;
+constexpr unsigned kSizesModes = kLevelsMode | kEstimateMode;
 // makedumpfile takes these beside --dump-dmesg and --mem-usage too, where they change nothing:
 // scripts put the options of all their calls into one variable.
 constexpr unsigned kCreateOptionModes = kCreateMode | kDmesgMode | kMemUsageMode;
@@ -15,6 +17,7 @@ constexpr const char* kXen = "memory of the Xen hypervisor is not read";
 
 constexpr std::array<OptionRow, kOptCount> kRows = {{
     {Opt::levels, 0, "levels", optional_argument, kLevelsMode, nullptr},
+    {Opt::estimate, 0, "estimate", optional_argument, kEstimateMode, nullptr},
     {Opt::rearrange, 'R', nullptr, no_argument, kRearrangeMode, nullptr},
     {Opt::reassemble, 0, "reassemble", no_argument, kReassembleMode, nullptr},
     {Opt::dump_dmesg, 0, "dump-dmesg", no_argument, kDmesgMode, nullptr},
@@ -25,12 +28,12 @@ constexpr std::array<OptionRow, kOptCount> kRows = {{
     {Opt::check_params, 0, "check-params", no_argument, kAnyMode, nullptr},
 
     {Opt::buffer_order, 'b', nullptr, required_argument, kAnyMode, nullptr},
-    {Opt::codec, 0, "lz4", no_argument, kCreateOptionModes | kLevelsMode, nullptr},
+    {Opt::codec, 0, "lz4", no_argument, kCreateOptionModes | kSizesModes, nullptr},
     {Opt::cyclic_buffer, 0, "cyclic-buffer", required_argument, kAnyMode, nullptr},
     {Opt::debug, 'D', nullptr, no_argument, kAnyMode, nullptr},
     {Opt::dedup, 0, "dedup", no_argument, kCreateMode, nullptr},
     {Opt::dry_run, 0, "dry-run", no_argument, kCreateMode, nullptr},
-    {Opt::dump_level, 'd', nullptr, required_argument, kCreateOptionModes | kLevelsMode, nullptr},
+    {Opt::dump_level, 'd', nullptr, required_argument, kCreateOptionModes | kSizesModes, nullptr},
     {Opt::elf, 'E', nullptr, no_argument, kCreateOptionModes, nullptr},
     {Opt::exclude_unused_vm, 'e', "exclude-unused-vm", no_argument, kCreateOptionModes, nullptr},
     {Opt::flattened, 'F', nullptr, no_argument, kCreateOptionModes, nullptr},
@@ -44,7 +47,7 @@ constexpr std::array<OptionRow, kOptCount> kRows = {{
     {Opt::size_limit, 'L', nullptr, required_argument, kCreateMode, nullptr},
     {Opt::split, 0, "split", no_argument, kCreateMode, nullptr},
     {Opt::splitblock_size, 0, "splitblock-size", required_argument, kCreateMode, nullptr},
-    {Opt::stats, 0, "stats", required_argument, kCreateMode | kLevelsMode | kMemUsageMode, nullptr},
+    {Opt::stats, 0, "stats", required_argument, kCreateMode | kSizesModes | kMemUsageMode, nullptr},
     {Opt::stream, 0, "stream", required_argument, kCreateMode, nullptr},
     {Opt::vmcoreinfo, 'i', "vmcoreinfo", required_argument, kReadingModes, nullptr},
     {Opt::vmlinux, 'x', nullptr, required_argument, kReadingModes | kVmcoreinfoMode, nullptr},

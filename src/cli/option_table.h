@@ -15,6 +15,7 @@ namespace vmsift {
 enum class Opt : unsigned char {
   // What is done.
   levels,
+  estimate,
   rearrange,
   reassemble,
   dump_dmesg,
@@ -71,7 +72,8 @@ enum Mode : unsigned {
   kDmesgMode = 16,
   kMemUsageMode = 32,
   kVmcoreinfoMode = 64,
-  kAnyMode = 127,
+  kEstimateMode = 128,
+  kAnyMode = 255,
 };
 
 struct OptionRow {

@@ -61,7 +61,7 @@ class OptionReader {
   Result<void> apply(Opt opt, const char* value);
   Result<void> apply_codec(const Codec* codec);
   Result<void> apply_dump_level(std::string_view list);
-  Result<void> apply_levels(const char* names);
+  Result<void> apply_codecs(Opt opt, const char* names);
   Result<void> apply_stats(std::string_view text);
   Result<void> apply_stream(std::string_view name);
   Result<void> apply_split_block(std::string_view text);
@@ -131,7 +131,8 @@ Error OptionReader::refused(const char* word) const {
 Result<void> OptionReader::apply(Opt opt, const char* value) {
   switch (opt) {
     case Opt::levels:
-      return apply_levels(value);
+    case Opt::estimate:
+      return apply_codecs(opt, value);
     case Opt::make_vmcoreinfo:
       return set_path(options_.vmcoreinfo_out, opt, value);
     case Opt::check_params:
@@ -239,13 +240,13 @@ Result<void> OptionReader::apply_dump_level(std::string_view list) {
   return {};
 }
 
-Result<void> OptionReader::apply_levels(const char* names) {
+Result<void> OptionReader::apply_codecs(Opt opt, const char* names) {
   std::string_view rest = names == nullptr ? "" : names;
   while (!rest.empty()) {
     const auto comma = rest.find(',');
     const std::string_view name = rest.substr(0, comma);
     const Codec* codec = find_codec_by_name(name);
-    if (codec == nullptr) return error("--levels: no codec is named \"{}\"", name);
+    if (codec == nullptr) return error("{}: no codec is named \"{}\"", row_of(opt).word(), name);
     auto& codecs = options_.level_codecs;
     if (std::find(codecs.begin(), codecs.end(), codec) == codecs.end()) codecs.push_back(codec);
     rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);

@@ -16,6 +16,7 @@ namespace vmsift {
 enum class Command {
   create,           // VMCORE... DUMPFILE, and its variants -E, -F, --split; only VMCORE with --vtop
   levels,           // --levels
+  estimate,         // --estimate [VMCORE]
   rearrange,        // -R: a flattened stream on stdin becomes a file
   reassemble,       // --reassemble: the members of a split dump become one
   dmesg,            // --dump-dmesg
@@ -70,8 +71,9 @@ struct Options {
 
   // What to tell.
   unsigned message_level = Log::kDefault;
-  std::optional<std::string> json;         // --stats=json[:FILE]; empty: stdout
-  std::vector<const Codec*> level_codecs;  // --levels=NAME,...; empty: not given
+  std::optional<std::string> json;  // --stats=json[:FILE]; empty: stdout
+  std::vector<const Codec*>
+      level_codecs;  // --levels=NAME,... --estimate=NAME,...; empty: none given
 };
 
 // Errors are one line for the user. Options that could be read are set even then: --check-params

@@ -7,11 +7,12 @@ namespace vmsift {
 namespace {
 
 // Behind the name of the program.
-constexpr std::array<std::string_view, 10> kForms = {{
+constexpr std::array<std::string_view, 11> kForms = {{
     "[OPTION]... VMCORE... DUMPFILE",
     "-F [OPTION]... VMCORE... > FILE",
     "--split [OPTION]... VMCORE DUMPFILE1 DUMPFILE2...",
     "--levels[=CODEC,...] [OPTION]... VMCORE...",
+    "--estimate[=CODEC,...] [OPTION]... [VMCORE...]",
     "-R [OPTION]... DUMPFILE < FILE",
     "--reassemble [OPTION]... DUMPFILE1... DUMPFILE",
     "--dump-dmesg [OPTION]... VMCORE... LOGFILE",
@@ -58,6 +59,8 @@ What is read:
   --non-mmap             read VMCORE and do not map it
 
 What to do instead:
+  --estimate[=CODEC,...] before a crash: say whether the running kernel (/proc/kcore; or VMCORE) is
+                         understood, how large a dump would be, and what memory it takes to make it
   -R                     write DUMPFILE out of a flattened stream on the standard input
   --reassemble           make one dump of those that --split wrote
   --dump-dmesg           write the kernel's log

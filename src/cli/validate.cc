@@ -14,14 +14,18 @@ struct ModeRow {
   Command command;
 };
 
-constexpr std::array<ModeRow, 6> kModes = {{
+constexpr std::array<ModeRow, 7> kModes = {{
     {Opt::rearrange, kRearrangeMode, Command::rearrange},
     {Opt::reassemble, kReassembleMode, Command::reassemble},
     {Opt::dump_dmesg, kDmesgMode, Command::dmesg},
     {Opt::mem_usage, kMemUsageMode, Command::mem_usage},
     {Opt::make_vmcoreinfo, kVmcoreinfoMode, Command::make_vmcoreinfo},
     {Opt::levels, kLevelsMode, Command::levels},
+    {Opt::estimate, kEstimateMode, Command::estimate},
 }};
+
+// What --estimate looks at where nothing is named.
+constexpr const char* kRunningKernel = "/proc/kcore";
 
 // Pairs that contradict each other within one mode, and why.
 struct Conflict {
@@ -113,6 +117,9 @@ class Settling {
         if (options_.flattened) return take("VMCORE", kMany, 0, {});
         return take("VMCORE", kMany, 1, "LOGFILE");
       case Command::levels:
+        return take("VMCORE", kMany, 0, {});
+      case Command::estimate:
+        if (words_.empty()) words_.emplace_back(kRunningKernel);
         return take("VMCORE", kMany, 0, {});
       case Command::mem_usage:
         return take("VMCORE", 1, 0, {});

@@ -15,6 +15,7 @@ constexpr int kExitMismatch = 2;  // a file given does not belong to the dump
 
 Result<int> run_create(const Options& options, const Log& log);
 Result<int> run_levels(const Options& options, const Log& log);
+Result<int> run_estimate(const Options& options, const Log& log);
 Result<int> run_rearrange(const Options& options, const Log& log);
 Result<int> run_reassemble(const Options& options, const Log& log);
 Result<int> run_dmesg(const Options& options, const Log& log);

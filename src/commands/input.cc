@@ -18,15 +18,16 @@ void report(const Input& input, const Options& options, const Log& log) {
   for (const std::string& w : dump.warnings) log.warning("{}: {}", dump.path, w);
   for (const std::string& w : model.warnings()) log.warning("{}", w);
   const bool classifies = options.command != Command::dmesg;
+  const bool told_later = options.command == Command::estimate;  // they are what it reports
   for (const Downgrade& d : model.downgrades()) {
-    if (!classifies) break;
+    if (!classifies || told_later) break;
     // Levels 0 and 1 ask for no class, but some pages should not be touched at any level.
     const bool only_untouchable = options.command == Command::create &&
                                   options.dump_level <= kLevelZero && !model.memory_map();
     log.warning("{} are kept: {}", only_untouchable ? "hwpoison and offline pages" : d.rule,
                 d.reason);
   }
-  if (classifies && !model.rules_by_btf().empty()) {
+  if (classifies && !told_later && !model.rules_by_btf().empty()) {
     log.common("The note lacks entries; rules that run on the kernel's own type information: {}",
                fmt::join(model.rules_by_btf(), ", "));
   }

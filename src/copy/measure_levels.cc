@@ -69,8 +69,11 @@ void account(const Slot& slot, LevelCosts& costs) {
     if (slot.fill[i] != kNoFill) costs.classes[c].fills.set(static_cast<std::size_t>(slot.fill[i]));
     costs.classes[c].lost_pages += slot.lost[i];
     if (slot.fill[i] != kNoFill || slot.lost[i]) continue;
-    for (std::size_t k = 0; k < costs.codecs.size(); ++k)
-      costs.codecs[k].bytes[c] += slot.sizes[k][i];
+    for (std::size_t k = 0; k < costs.codecs.size(); ++k) {
+      const std::uint32_t size = slot.sizes[k][i];
+      costs.codecs[k].bytes[c] += size;
+      costs.codecs[k].squares[c] += static_cast<double>(size) * size;
+    }
   }
 }
 
@@ -86,6 +89,14 @@ std::array<std::uint32_t, 256> fill_costs(const Codec& codec, std::size_t page_s
     encoder->encode({&page, 1}, out, {&sizes[fill], 1});
   }
   return sizes;
+}
+
+LevelCosts no_costs(std::span<const Codec* const> codecs, std::size_t page_size) {
+  LevelCosts costs;
+  for (const Codec* codec : codecs) {
+    costs.codecs.push_back({codec, {}, {}, fill_costs(*codec, page_size)});
+  }
+  return costs;
 }
 
 }  // namespace
@@ -108,13 +119,21 @@ std::uint64_t LevelCosts::lost_pages() const {
 std::uint64_t LevelCosts::page_data_bytes(unsigned level, const CodecCost& codec,
                                           std::size_t page_size) const {
   const ClassSet dropped = dropped_classes(level);
+  std::uint64_t bytes = shared_bytes(level, codec, page_size);
+  for (std::size_t c = 0; c < kPageClasses; ++c) {
+    if (!dropped.contains(static_cast<PageClass>(c))) bytes += codec.bytes[c];
+  }
+  return bytes;
+}
+
+std::uint64_t LevelCosts::shared_bytes(unsigned level, const CodecCost& codec,
+                                       std::size_t page_size) const {
+  const ClassSet dropped = dropped_classes(level);
   const bool share_zero_page = (level & kLevelZero) != 0;
   std::uint64_t bytes = share_zero_page && pages(level) != 0 ? page_size : 0;
   std::bitset<256> fills;
   for (std::size_t c = 0; c < kPageClasses; ++c) {
-    if (dropped.contains(static_cast<PageClass>(c))) continue;
-    bytes += codec.bytes[c];
-    fills |= classes[c].fills;
+    if (!dropped.contains(static_cast<PageClass>(c))) fills |= classes[c].fills;
   }
   for (std::size_t fill = share_zero_page ? 1 : 0; fill < fills.size(); ++fill) {
     if (fills.test(fill)) bytes += codec.fill_bytes[fill];
@@ -125,12 +144,8 @@ std::uint64_t LevelCosts::page_data_bytes(unsigned level, const CodecCost& codec
 Result<LevelCosts> measure_levels(const MemorySource& source, NextWindow windows,
                                   std::span<const Codec* const> codecs, unsigned threads,
                                   const CopyProgress& progress) {
-  const std::size_t page_size = source.info().page_size;
-  LevelCosts costs;
-  for (const Codec* codec : codecs) {
-    costs.codecs.push_back({codec, {}, fill_costs(*codec, page_size)});
-  }
-  BatchCutter cutter(std::move(windows), page_size);
+  LevelCosts costs = no_costs(codecs, source.info().page_size);
+  BatchCutter cutter(std::move(windows), source.info().page_size);
   std::vector<std::unique_ptr<Worker>> workers(std::max(1U, threads));
   std::vector<Slot> slots(batch_slots(threads));
   run_pipeline(threads, slots.size(),
@@ -148,6 +163,22 @@ Result<LevelCosts> measure_levels(const MemorySource& source, NextWindow windows
                       return true;
                     }});
   if (cutter.error()) return *cutter.error();
+  return costs;
+}
+
+// One by one: what lies between two pages is not to be mapped with them.
+LevelCosts measure_each(const MemorySource& source, std::span<const ClassifiedPage> pages,
+                        std::span<const Codec* const> codecs) {
+  LevelCosts costs = no_costs(codecs, source.info().page_size);
+  Worker worker(source, codecs);
+  Slot slot;
+  slot.batch.size = 1;
+  for (const ClassifiedPage& page : pages) {
+    slot.batch.pfns[0] = page.pfn;
+    slot.batch.classes[0] = page.page_class;
+    worker.measure(slot);
+    account(slot, costs);
+  }
   return costs;
 }
 

@@ -25,6 +25,7 @@ struct ClassCost {
 struct CodecCost {
   const Codec* codec = nullptr;
   std::array<std::uint64_t, kPageClasses> bytes{};  // of the pages that no single byte fills
+  std::array<double, kPageClasses> squares{};       // of the sizes of these
   std::array<std::uint32_t, 256> fill_bytes{};      // of one page that this byte fills
 };
 
@@ -37,6 +38,9 @@ struct LevelCosts {
   [[nodiscard]] std::uint64_t lost_pages() const;
   [[nodiscard]] std::uint64_t page_data_bytes(unsigned level, const CodecCost& codec,
                                               std::size_t page_size) const;
+  // Among these, of the data that fill pages share.
+  [[nodiscard]] std::uint64_t shared_bytes(unsigned level, const CodecCost& codec,
+                                           std::size_t page_size) const;
 };
 
 // `windows` give every page that any level keeps, with its class. `progress` is told the page frame
@@ -44,5 +48,14 @@ struct LevelCosts {
 Result<LevelCosts> measure_levels(const MemorySource& source, NextWindow windows,
                                   std::span<const Codec* const> codecs, unsigned threads,
                                   const CopyProgress& progress);
+
+struct ClassifiedPage {
+  Pfn pfn = 0;
+  PageClass page_class = PageClass::kernel;
+};
+
+// The same of these pages alone, which rise and may be far apart. In this thread.
+LevelCosts measure_each(const MemorySource& source, std::span<const ClassifiedPage> pages,
+                        std::span<const Codec* const> codecs);
 
 }  // namespace vmsift

@@ -39,6 +39,22 @@ std::string human_bytes(std::uint64_t bytes) {
   return fmt::format(fmt::runtime(unit == 0 ? "{:.0f} {}" : "{:.1f} {}"), value, kUnits[unit]);
 }
 
+std::string level_heading() {
+  return "-d  zero cache priv user free       pages   share";
+}
+
+std::string level_columns(unsigned level, std::uint64_t pages, std::uint64_t all) {
+  std::string text = fmt::format("{:2} ", level);
+  const unsigned shown = (level & kLevelCachePrivate) != 0 ? level | kLevelCache : level;
+  for (const auto& [bit, name] : kLevelBits) {
+    const int width = bit == kLevelCache ? 5 : 4;  // of the heading
+    text += fmt::format(" {:^{}}", (shown & bit) != 0 ? "x" : ".", width);
+  }
+  const double percent =
+      all == 0 ? 0 : 100.0 * static_cast<double>(pages) / static_cast<double>(all);
+  return text + fmt::format("  {:10}  {:5.1f}%", pages, percent);
+}
+
 std::string levels_table(const LevelsReport& report, const MemorySource& source,
                          const KernelModel& model) {
   const DumpInfo& dump = source.info();
@@ -46,21 +62,11 @@ std::string levels_table(const LevelsReport& report, const MemorySource& source,
   std::string text = fmt::format("{}: Linux {}, {} pages of {} bytes ({})\n", dump.path,
                                  model.note().text("OSRELEASE").value_or("of unknown release"), all,
                                  dump.page_size, human_bytes(all * dump.page_size));
-  text += "x: left out; 4 implies 2\n\n";
-  text += "-d  zero cache priv user free       pages   share";
+  text += "x: left out; 4 implies 2\n\n" + level_heading();
   for (const CodecCost& c : report.costs.codecs) text += fmt::format("  {:>12}", c.codec->name);
   text += '\n';
   for (unsigned level = 0; level <= kMaxLevel; ++level) {
-    text += fmt::format("{:2} ", level);
-    const unsigned shown = (level & kLevelCachePrivate) != 0 ? level | kLevelCache : level;
-    for (const auto& [bit, name] : kLevelBits) {
-      const int width = bit == kLevelCache ? 5 : 4;  // of the head
-      text += fmt::format(" {:^{}}", (shown & bit) != 0 ? "x" : ".", width);
-    }
-    const std::uint64_t pages = report.costs.pages(level | report.least_level);
-    text +=
-        fmt::format("  {:10}  {:5.1f}%", pages,
-                    all == 0 ? 0.0 : 100.0 * static_cast<double>(pages) / static_cast<double>(all));
+    text += level_columns(level, report.costs.pages(level | report.least_level), all);
     for (const CodecCost& c : report.costs.codecs) {
       text += fmt::format("  {:>12}", human_bytes(report.dump_bytes(level, c)));
     }

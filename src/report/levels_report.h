@@ -28,6 +28,11 @@ std::string levels_table(const LevelsReport& report, const MemorySource& source,
 std::string levels_json(const LevelsReport& report, const MemorySource& source,
                         const KernelModel& model);
 
+// The first columns of a table of levels: the heading, and below it what a level leaves out, how
+// many pages it keeps, and their share of `all`.
+std::string level_heading();
+std::string level_columns(unsigned level, std::uint64_t pages, std::uint64_t all);
+
 // "117.3 MiB"
 std::string human_bytes(std::uint64_t bytes);
 

@@ -62,7 +62,7 @@ TEST(Combinations, WhatVmsiftCanDo) {
 
 TEST(Combinations, OneModeAtATime) {
   const std::vector<Words> modes = {{"-R"},          {"--reassemble"},       {"--dump-dmesg"},
-                                    {"--mem-usage"}, {"-g", "n", "-x", "v"}, {"--levels"}};
+                                    {"--mem-usage"}, {"-g", "n", "-x", "v"}, {"--levels"}, {"--estimate"}};
   for (const Words& one : modes) {
     for (const Words& other : modes) {
       if (one == other) continue;
@@ -167,6 +167,10 @@ const ModeRow kModes[] = {
       {"--stats=json"}},
      {{"--split"}, {"--dry-run"}, {"-L", "1M"}, {"--partial-dmesg"}}},
     {{"--levels"},
+     {"core"},
+     {{"-c"}, {"-d", "31"}, {"-x", "v"}, {"-i", "n"}, {"--no-btf"}, {"--stats=json"}},
+     {{"-E"}, {"-F"}, {"-e"}, {"--split"}, {"--dry-run"}, {"-L", "1M"}, {"--partial-dmesg"}}},
+    {{"--estimate"},
      {"core"},
      {{"-c"}, {"-d", "31"}, {"-x", "v"}, {"-i", "n"}, {"--no-btf"}, {"--stats=json"}},
      {{"-E"}, {"-F"}, {"-e"}, {"--split"}, {"--dry-run"}, {"-L", "1M"}, {"--partial-dmesg"}}},

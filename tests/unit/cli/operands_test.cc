@@ -58,6 +58,12 @@ TEST(Operands, Levels) {
   EXPECT_EQ(bad({"--levels"}), "VMCORE is missing");
 }
 
+TEST(Operands, Estimate) {
+  expect_operands({"--estimate", "core"}, Command::estimate, {"core"}, {});
+  expect_operands({"--estimate", "s1", "s2"}, Command::estimate, {"s1", "s2"}, {});
+  expect_operands({"--estimate"}, Command::estimate, {"/proc/kcore"}, {});
+}
+
 TEST(Operands, Rearrange) {
   expect_operands({"-R", "dump"}, Command::rearrange, {}, {"dump"});
   expect_operands({"-R", "-f", "--message-level", "7", "dump"}, Command::rearrange, {}, {"dump"});

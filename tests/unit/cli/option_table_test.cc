@@ -63,6 +63,7 @@ const Row kOptions[] = {
     {{"--stream", "zstd", "-F", "core"}},
     {{"--stats=json", "core", "dump"}},
     {{"--levels", "core"}},
+    {{"--estimate", "core"}},
     {{"--dedup", "core", "dump"}},
     // What vmsift does not do.
     {{"-X", "core", "dump"}, "-X is not supported: "},

@@ -184,6 +184,8 @@ TEST(Options, Levels) {
   EXPECT_EQ(bad({"--levels=zip", "core"}), "--levels: no codec is named \"zip\"");
   EXPECT_EQ(bad({"--levels=zlib,,lzo", "core"}), "--levels: no codec is named \"\"");
   EXPECT_EQ(bad({"--levels=Zlib", "core"}), "--levels: no codec is named \"Zlib\"");
+  EXPECT_EQ(names(good({"--estimate=zlib,lzo"})), "zlib lzo ");
+  EXPECT_EQ(bad({"--estimate=zip"}), "--estimate: no codec is named \"zip\"");
 }
 
 }  // namespace
