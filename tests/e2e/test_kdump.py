@@ -19,6 +19,8 @@ COLLECT = 'vmsift -l -d 31 /proc/vmcore'
 PARTLY = 8 << 10    # KiB on the disk when a collector is killed: headers and some of the pages
 ENOUGH = 48         # MiB that are available: it must do with these
 LITTLE = (24, 12)   # it may say that it cannot, but not take what is not there
+CACHED = 12 << 10   # KiB of the page cache that a dump may take: it writes behind, two chunks of 4 MiB are there
+MORE_THAN_PEER = 8 << 10    # KiB of own memory
 PEERS = ('makedumpfile', 'makedumpfile-sid')
 
 STEPS = (
@@ -64,6 +66,11 @@ class Crashed(unittest.TestCase):
 
     def test_no_collector_ran_out_of_memory(self) -> None:
         self.assertNotRegex(self.crashed.dmesg, 'Out of memory|oom-kill|page allocation failure')
+
+    def test_what_is_written_does_not_fill_memory(self) -> None:
+        done = self.crashed.step('file')
+        self.assertGreater(os.path.getsize(self.crashed.path('dump/file')) >> 10, 2 * CACHED)
+        self.assertLess(done['cached_most'] - done['cached_first'], CACHED)
 
 
 class Collected(Crashed):
@@ -161,6 +168,12 @@ class Linux61(Collected):
                 self.assertEqual(judge.differences(ours.kept, theirs.kept, self.crashed.core.flags), '')
                 compared = run.compare_pages(self.crashed.path('dump/file'), self.crashed.path(f'dump/{name}'))
                 self.assertTrue(compared.clean, compared)
+
+    def test_own_memory_is_not_much_more_than_makedumpfiles(self) -> None:
+        for name in PEERS:
+            with self.subTest(name):
+                self.assertLess(self.crashed.step('file')['anon_most'],
+                                self.crashed.step(name)['anon_most'] + MORE_THAN_PEER)
 
     def test_little_memory(self) -> None:
         for mib in (ENOUGH, *LITTLE):
