@@ -8,6 +8,7 @@ the truth about what is there.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import unittest
 
@@ -20,6 +21,7 @@ PARTLY = 8 << 10    # KiB on the disk when a collector is killed: headers and so
 ENOUGH = 48         # MiB that are available: it must do with these
 LITTLE = (24, 12)   # it may say that it cannot, but not take what is not there
 CACHED = 12 << 10   # KiB of the page cache that a dump may take: it writes behind, two chunks of 4 MiB are there
+CHANGES = 0.15      # of a dump's size
 MORE_THAN_PEER = 8 << 10    # KiB of own memory
 PEERS = ('makedumpfile', 'makedumpfile-sid')
 
@@ -157,7 +159,21 @@ class Linux61(Collected):
     def setUpClass(cls) -> None:
         machine = captured.recipe('amd64-6.1', mem='768M')
         programs = (captured.vmsift(), captured.makedumpfile(), captured.makedumpfile_sid())
-        cls.crashed = Captured('amd64-6.1', Crash(machine, STEPS + LITTLE_STEPS + PEER_STEPS, programs, full=True))
+        cls.crashed = Captured('amd64-6.1', Crash(machine, STEPS + LITTLE_STEPS + PEER_STEPS, programs, full=True,
+                                                  before='vmsift --estimate=lzo'))
+
+    def test_the_estimate_before_the_crash(self) -> None:
+        """Of the running kernel's /proc/kcore, seconds before: is the dump as large, and vmsift no larger?"""
+        told = self.crashed.report['guest']['before']
+        self.assertIn('Ready: every rule of dump level 31 runs.', told)
+        size = re.search(r'^31 .* ([\d.]+) MiB \+- (\d+)%$', told, re.M)
+        self.assertIsNotNone(size, told)
+        real = os.path.getsize(self.crashed.path('dump/file')) / (1 << 20)
+        # what it says of itself, and what may change until the crash: the capture kernel is loaded, flags are saved
+        self.assertLess(abs(float(size[1]) / real - 1), int(size[2]) / 100 + CHANGES, told)
+        memory = re.search(r'1 thread +([\d.]+) MiB with lzo', told)
+        self.assertIsNotNone(memory, told)
+        self.assertLessEqual(self.crashed.step('file')['anon_most'], float(memory[1]) * 1024, told)
 
     def test_the_pages_that_makedumpfile_keeps(self) -> None:
         ours = kdump.read(self.crashed.path('dump/file'))

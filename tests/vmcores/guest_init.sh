@@ -12,7 +12,7 @@
 
 /bin/busybox mkdir -p /bin /proc /sys /dev /mnt /tmp /names
 /bin/busybox --install -s /bin
-export PATH=/bin:/vmsift
+export PATH=/usr/bin:/bin:/vmsift
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
