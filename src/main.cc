@@ -92,7 +92,9 @@ int run_command(const Options& options, const Log& log) {
     if (done) {
       status = *done;
     } else {
-      log.error(done.message());
+      const Error why = done.take_error();
+      log.error(why.message());
+      if (why.kind() == ErrorKind::mismatch) status = kExitMismatch;
     }
   } catch (const std::bad_alloc&) {
     log.error("out of memory");

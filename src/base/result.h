@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,15 +13,25 @@
 
 namespace vmsift {
 
+enum class ErrorKind : std::uint8_t {
+  failure,
+  mismatch,  // a file that was given does not belong to the dump
+};
+
 class [[nodiscard]] Error {
  public:
-  explicit Error(std::string message) : message_(std::move(message)) {}
+  explicit Error(std::string message, ErrorKind kind = ErrorKind::failure)
+      : message_(std::move(message)), kind_(kind) {}
 
   [[nodiscard]] const std::string& message() const { return message_; }
-  Error context(std::string_view what) && { return Error(fmt::format("{}: {}", what, message_)); }
+  [[nodiscard]] ErrorKind kind() const { return kind_; }
+  Error context(std::string_view what) && {
+    return Error(fmt::format("{}: {}", what, message_), kind_);
+  }
 
  private:
   std::string message_;
+  ErrorKind kind_;
 };
 
 template <class... Args>

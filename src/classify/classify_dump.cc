@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/classify/classify_dump.h"
 
+#include "src/base/stop_request.h"
 #include "src/pipeline/pipeline.h"
 
 #include <algorithm>
@@ -37,6 +38,7 @@ Result<ClassifyTotals> classify_dump(const MemorySource& source, const KernelMod
   std::vector<std::unique_ptr<WindowScanner>> scanners(std::max(1U, threads));
   std::vector<Slot> slots(window_slots(threads));
   std::optional<Error> failure;
+  bool cut_short = false;
 
   run_pipeline(threads, slots.size(),
                {.produce =
@@ -46,7 +48,7 @@ Result<ClassifyTotals> classify_dump(const MemorySource& source, const KernelMod
                       if (first >= max_pfn) return false;
                       slots[i].first = first;
                       next = first + kWindowPages;
-                      return true;
+                      return !(cut_short = stop_requested());
                     },
                 .work =
                     [&](std::size_t i, unsigned worker) {
@@ -76,6 +78,7 @@ Result<ClassifyTotals> classify_dump(const MemorySource& source, const KernelMod
                       return true;
                     }});
   if (failure) return std::move(*failure);
+  if (cut_short) return stopped();
   totals.counts[static_cast<std::size_t>(PageClass::hole)] += passed;
   return totals;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What vmsift can be told to do; one file each. They return the exit status and report their own
-// errors; an Error comes back only where nothing was done.
+// errors; an Error comes back only where nothing was done, and main() maps it to an exit status.
 #pragma once
 
 #include "src/base/result.h"

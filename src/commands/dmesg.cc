@@ -49,10 +49,6 @@ Result<File> create_log_file(const Options& options) {
 Result<int> run_dmesg(const Options& options, const Log& log) {
   auto input = open_input(options, log);
   if (!input) return input.take_error();
-  if (!input->mismatch.empty()) {
-    log.error(input->mismatch);
-    return kExitMismatch;
-  }
   const MemorySource& source = *input->source;
   const KernelModel& model = *input->model;
   if (!model.can_translate()) {

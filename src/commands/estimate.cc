@@ -76,10 +76,6 @@ std::vector<MemoryNeed> memory_needs(const Options& options, std::span<const Cod
 Result<int> run_estimate(const Options& options, const Log& log) {
   auto input = open_input(options, log);
   if (!input) return input.take_error();
-  if (!input->mismatch.empty()) {
-    log.error(input->mismatch);
-    return kExitMismatch;
-  }
   const MemorySource& source = *input->source;
   auto header = describe_dump(*input, 0);
   if (!header) return header.take_error();

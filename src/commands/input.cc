@@ -80,16 +80,19 @@ std::string find_mismatch_in_memory(const Input& input, const GivenNote& given) 
 }
 
 // A note that the user gave must be of the kernel whose memory this is.
-void check_match(Input& input, const ChosenNote& chosen, const GivenNote& given, const Log& log) {
-  input.mismatch = chosen.mismatch;
+Result<void> check_match(const Input& input, const ChosenNote& chosen, const GivenNote& given,
+                         const Log& log) {
+  std::string mismatch = chosen.mismatch;
   if (chosen.doubted_build && confirm_build_in_memory(given, *input.model, *input.source)) {
     log.warning("{}, but the kernel's memory has that of {}: its note is wrong", chosen.mismatch,
                 given.file);
-    input.mismatch.clear();
-  } else if (input.mismatch.empty() && !given.file.empty() &&
+    mismatch.clear();
+  } else if (mismatch.empty() && !given.file.empty() &&
              Vmcoreinfo(input.source->info().vmcoreinfo).empty()) {
-    input.mismatch = find_mismatch_in_memory(input, given);
+    mismatch = find_mismatch_in_memory(input, given);
   }
+  if (mismatch.empty()) return {};
+  return Error(std::move(mismatch), ErrorKind::mismatch);
 }
 
 }  // namespace
@@ -116,8 +119,9 @@ Result<Input> open_input(const Options& options, const Log& log) {
   input.vmcoreinfo_size = notes.text_size;
   input.model = std::make_unique<KernelModel>(
       KernelModel::detect(std::move(note), *input.source, {.use_btf = options.use_btf}));
-  check_match(input, chosen, *given, log);
-  if (!input.mismatch.empty()) return input;
+  if (auto matches = check_match(input, chosen, *given, log); !matches) {
+    return matches.take_error();
+  }
   report(input, options, log);
   return input;
 }

@@ -20,10 +20,10 @@ struct Input {
   std::vector<std::byte> notes;     // for the dump that is written
   std::uint64_t vmcoreinfo_at = 0;  // offset of the text within the notes
   std::uint64_t vmcoreinfo_size = 0;
-  std::string mismatch;  // not empty: what -i or -x names is of another kernel, and which
 };
 
-// Warnings and downgrades are shown as they are found.
+// Warnings and downgrades are shown as they are found. What -i or -x names may be of another kernel:
+// that is an error of kind mismatch.
 Result<Input> open_input(const Options& options, const Log& log);
 
 // The header of a dump of this input; sizes and level included.

@@ -28,10 +28,6 @@ std::vector<const Codec*> codecs_to_measure(const Options& options) {
 Result<int> run_levels(const Options& options, const Log& log) {
   auto input = open_input(options, log);
   if (!input) return input.take_error();
-  if (!input->mismatch.empty()) {
-    log.error(input->mismatch);
-    return kExitMismatch;
-  }
   const MemorySource& source = *input->source;
   const DumpInfo& dump = source.info();
   auto header = describe_dump(*input, 0);  // also says whether there can be a dump at all

@@ -126,10 +126,6 @@ Result<MemUsage> measure_usage(const Input& input, unsigned threads, Progress& p
 Result<int> run_mem_usage(const Options& options, const Log& log) {
   auto input = open_input(options, log);
   if (!input) return input.take_error();
-  if (!input->mismatch.empty()) {
-    log.error(input->mismatch);
-    return kExitMismatch;
-  }
   const DumpInfo& dump = input->source->info();
   if (!input->model->memory_map()) {
     // Without struct pages all of memory would pass for the kernel's, which is no answer.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // -R DUMPFILE: a flattened stream on the standard input becomes a dump.
+#include "src/base/stop_request.h"
 #include "src/commands/commands.h"
 #include "src/flattened/rebuild.h"
 #include "src/input/stream_reader.h"
@@ -37,6 +38,7 @@ Error no_flattened_stream(std::string_view why) {
 Result<void> take_header(StreamReader& stream) {
   std::array<std::byte, flattened::kHeaderBytes> header{};
   auto whole = take(stream, header);
+  if (!whole && stop_requested()) return whole.take_error();
   if (!whole) return no_flattened_stream(whole.message());
   if (auto known =
           flattened::check_flat_header(std::span(header).first<flattened::kHeaderFieldBytes>());
@@ -103,6 +105,7 @@ void keep_part(const File& file, bool unwritten, const Log& log) {
 }  // namespace
 
 Result<int> run_rearrange(const Options& options, const Log& log) {
+  const StopListener listener;
   const std::string& path = options.outputs.front();
   const File input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0), "standard input");
   if (!input.is_open()) return system_error(errno, input.path());

@@ -3,6 +3,7 @@
 
 #include "mm-model/vmcoreinfo.h"
 #include "src/base/file.h"
+#include "src/base/stop_request.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -74,11 +75,12 @@ void take(File& from, std::string& into, std::size_t most) {
   if (n <= 0 || into.size() > most) from = File();
 }
 
-// Both at once: a program that fills one pipe while we wait at the other would never end.
+// Both at once: a program that fills one pipe while we wait at the other would never end. Ends when
+// a stop is requested.
 void read_all(File& out, std::string& text, File& err, std::string& complaint) {
-  while (out.is_open() || err.is_open()) {
+  while ((out.is_open() || err.is_open()) && !stop_requested()) {
     std::array<pollfd, 2> fds = {{{out.fd(), POLLIN, 0}, {err.fd(), POLLIN, 0}}};
-    if (::poll(fds.data(), fds.size(), -1) < 0) {
+    if (::poll(fds.data(), fds.size(), static_cast<int>(kStopInterval.count())) < 0) {
       if (errno != EINTR) return;
       continue;
     }
@@ -131,10 +133,12 @@ Result<std::string> describe_vmlinux(const std::string& program, const std::stri
   std::string complaint;
   read_all(out->in, text, err->in, complaint);
   const bool too_much = text.size() > Vmcoreinfo::kMaxText;
+  if (stop_requested()) ::kill(*pid, SIGKILL);
   int status = 0;
   while (::waitpid(*pid, &status, 0) < 0) {
     if (errno != EINTR) return system_error(errno, kName);
   }
+  if (stop_requested()) return stopped();
   if (too_much) return error("{}: {} wrote more than a note can be", vmlinux, kName);
   if (auto checked = check_status(status, complaint, vmlinux); !checked) {
     return checked.take_error();

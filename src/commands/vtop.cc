@@ -88,10 +88,6 @@ std::string explain_address(const Input& input, std::uint64_t vaddr) {
 Result<int> run_vtop(const Options& options, const Log& log) {
   auto input = open_input(options, log);
   if (!input) return input.take_error();
-  if (!input->mismatch.empty()) {
-    log.error(input->mismatch);
-    return kExitMismatch;
-  }
   log.report(explain_address(*input, options.vtop.value_or(0)));
   return kExitOk;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/copy/copy_pages.h"
 
+#include "src/base/stop_request.h"
 #include "src/copy/page_hash.h"
 #include "src/copy/stored_batch.h"
 #include "src/pipeline/pipeline.h"
@@ -135,10 +136,14 @@ Result<void> copy_pages(const MemorySource& source, NextWindow windows, const Co
   std::vector<Worker> workers(std::max(1U, options.threads));
   std::vector<Slot> slots(batch_slots(options.threads));
   std::optional<Error> failure;
+  bool cut_short = false;
 
   run_pipeline(
       options.threads, slots.size(),
-      {.produce = [&](std::size_t i) { return cutter.next(slots[i].batch); },
+      {.produce =
+           [&](std::size_t i) {
+             return cutter.next(slots[i].batch) && !(cut_short = stop_requested());
+           },
        .work = [&](std::size_t i, unsigned worker) { copier.work(slots[i], workers[worker]); },
        .consume =
            [&](std::size_t i) {
@@ -152,6 +157,7 @@ Result<void> copy_pages(const MemorySource& source, NextWindow windows, const Co
            }});
   if (failure) return std::move(*failure);
   if (cutter.error()) return *cutter.error();
+  if (cut_short) return stopped();
   return {};
 }
 

@@ -40,7 +40,8 @@ using PageSink = std::function<Result<void>(const StoredPages& pages)>;
 using CopyProgress = std::function<void(std::uint64_t pages_done)>;
 
 // Pages that the source stores compressed by this very codec are copied as they are.
-// Stops at the first error of `sink` or `windows`; `result` says how far it came.
+// Stops at the first error of `sink` or `windows`, and when a stop is requested, which is an error
+// too; `result` says how far it came.
 Result<void> copy_pages(const MemorySource& source, NextWindow windows, const CopyOptions& options,
                         const PageSink& sink, const CopyProgress& progress, CopyResult& result);
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/input/stream_reader.h"
 
+#include "src/base/stop_request.h"
+
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +28,9 @@ Result<void> StreamReader::refill() {
   std::memmove(raw_.data(), raw_.data() + raw_begin_, raw_end_ - raw_begin_);
   raw_end_ -= raw_begin_;
   raw_begin_ = 0;
+  do {
+    if (stop_requested()) return stopped();
+  } while (!wait_ready(file_.fd(), POLLIN));
   ssize_t n;
   do {
     n = ::read(file_.fd(), raw_.data() + raw_end_, raw_.size() - raw_end_);

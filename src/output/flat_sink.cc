@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/output/flat_sink.h"
 
+#include "src/base/stop_request.h"
 #include "src/flattened/format.h"
 
 #include <sys/stat.h>
@@ -40,8 +41,10 @@ Result<void> FlatSink::send(std::span<const std::byte> first, std::span<const st
   while (!first.empty() || !second.empty()) {
     std::array<iovec, 2> parts = {{{const_cast<std::byte*>(first.data()), first.size()},
                                    {const_cast<std::byte*>(second.data()), second.size()}}};
-    const ssize_t n = ::writev(out_.fd(), parts.data(), static_cast<int>(parts.size()));
-    if (n < 0 && errno == EINTR) continue;
+    const ssize_t n = out_.write_some(parts);
+    if (n < 0 && errno == EAGAIN) {
+      return error("{}; nobody reads {} any more", stopped().message(), name());
+    }
     if (n <= 0) return failed(n < 0 ? errno : ENOSPC, "writing");
     auto done = static_cast<std::size_t>(n);
     sent_ += done;
@@ -124,8 +127,8 @@ Result<void> FlatSink::finish() {
   const std::uint64_t before = sent_;
   if (auto sent = piece(emit(flattened::encode_end_record(), {}), before); !sent) return sent;
   struct stat st;
-  if (::fstat(out_.fd(), &st) == 0 && S_ISREG(st.st_mode)) {
-    if (auto synced = out_.sync(); !synced) return synced;
+  if (::fstat(out_.file().fd(), &st) == 0 && S_ISREG(st.st_mode)) {
+    if (auto synced = out_.file().sync(); !synced) return synced;
   }
   return out_.close();
 }

@@ -7,8 +7,7 @@
 #include "compress/frame.h"
 #include "src/base/file.h"
 #include "src/output/byte_sink.h"
-
-#include <sys/uio.h>
+#include "src/output/stream_out.h"
 
 #include <memory>
 #include <vector>
@@ -21,7 +20,7 @@ class FlatSink final : public ByteSink {
   static Result<std::unique_ptr<FlatSink>> create(File out, const FrameFormat* frames,
                                                   std::uint64_t limit);
 
-  [[nodiscard]] const std::string& name() const override { return out_.path(); }
+  [[nodiscard]] const std::string& name() const override { return out_.file().path(); }
   Written write_some(std::uint64_t offset, std::span<const std::byte> bytes) override {
     return write_framed(offset, bytes, {});
   }
@@ -47,7 +46,7 @@ class FlatSink final : public ByteSink {
   Result<void> emit(std::span<const std::byte> head, std::span<const std::byte> body);
   Result<void> send(std::span<const std::byte> first, std::span<const std::byte> second);
 
-  File out_;
+  StreamOut out_;
   const FrameFormat* format_;
   std::unique_ptr<FrameEncoder> encoder_;
   std::vector<std::byte> plain_;  // of the frame that is made

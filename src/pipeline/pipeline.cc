@@ -16,7 +16,7 @@
 namespace vmsift {
 namespace {
 
-// Of a thread; 32 KiB were seen in use. Where memory must not be promised twice (strict overcommit,
+// Of a thread; 28 KiB were seen in use. Where memory must not be promised twice (strict overcommit,
 // a limit on addresses) the usual 4 MiB count in full.
 constexpr std::size_t kStackBytes = 512U << 10;
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Runs alone: measures time.
 """Flattened streams of vmsift, plain and in frames, cut short at CUTS places.
 
 -R ends at once with what arrived, marked; reading the cut stream itself gives the same pages.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The guest's three disks: files to read (ext4), a raw one it saves files on, and swap."""
+"""A guest's disks: files to read (ext4), a raw one it saves files on, and swap; where it crashes, those for dumps."""
 from __future__ import annotations
 
 import os
@@ -31,15 +31,23 @@ def _write_files(folder: Path) -> None:
     (folder / 'repeated').write_bytes(b'The same line.\n' * 150_000)
 
 
+def run_e2fs(*command: str) -> None:
+    """Run a program of e2fsprogs."""
+    search = os.environ['PATH'] + ':/usr/sbin:/sbin'  # e2fsprogs is not on every user's PATH
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, 'PATH': search})
+
+
+def _mke2fs(*arguments: str) -> None:
+    run_e2fs('mke2fs', '-q', '-t', 'ext4', '-b', str(BLOCK), '-F', *arguments)
+
+
 def _files_image() -> Path:
     """The ext4 image, made once and copied for every guest."""
     image = cache.folder('disks') / 'files.ext4'
     if not image.exists():
         with cache.replacing(image) as part, tempfile.TemporaryDirectory() as folder:
             _write_files(Path(folder))
-            search = os.environ['PATH'] + ':/usr/sbin:/sbin'  # mke2fs is not on every user's PATH
-            subprocess.run(['mke2fs', '-q', '-t', 'ext4', '-b', str(BLOCK), '-d', folder, '-F', str(part), '48M'],
-                           check=True, stdout=subprocess.DEVNULL, env={**os.environ, 'PATH': search})
+            _mke2fs('-d', folder, str(part), '48M')
     return image
 
 
@@ -51,6 +59,25 @@ def make(folder: Path) -> dict[str, Path]:
         with open(disks[serial], 'wb') as disk:
             disk.truncate(size)
     return disks
+
+
+def make_for_dumps(folder: Path, full: int, dump: int, small: int) -> dict[str, Path]:
+    """The disks of a capture kernel, in bytes: for a copy of all memory (0: none), and two file systems for dumps."""
+    sizes = {serial: size for serial, size in (('full', full), ('dump', dump), ('small', small)) if size}
+    disks = {serial: folder / f'{serial}.disk' for serial in sizes}
+    for serial, size in sizes.items():
+        with open(disks[serial], 'wb') as disk:
+            disk.truncate(size)
+    for serial in ('dump', 'small'):
+        _mke2fs('-O', '^has_journal', '-m', '0', str(disks[serial]))
+    return disks
+
+
+def take_out(disk: Path, folder: Path) -> None:
+    """The files on a file system of dumps."""
+    folder.mkdir()
+    run_e2fs('debugfs', '-R', f'rdump / {folder}', str(disk))
+    shutil.rmtree(folder / 'lost+found', ignore_errors=True)
 
 
 def saved_files(disk: Path) -> Iterator[tuple[str, bytes]]:

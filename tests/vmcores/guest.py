@@ -16,24 +16,24 @@ from qemu import Qemu
 from recipes import Recipe
 
 
-def _arguments(recipe: Recipe, kernel: Kernel, initrd: Path, disk_files: dict[str, Path]) -> list[str]:
+def arguments(recipe: Recipe, kernel: Kernel, initrd: Path, disk_files: dict[str, Path]) -> list[str]:
     """QEMU's command line."""
     machine = MACHINES[recipe.arch]
-    arguments = [*machine.qemu, '-m', recipe.mem, '-smp', str(recipe.smp)]
+    words = [*machine.qemu, '-m', recipe.mem, '-smp', str(recipe.smp)]
     for node in range(recipe.numa if recipe.numa > 1 else 0):
         cpus = ''.join(f',cpus={cpu}' for cpu in range(node, recipe.smp, recipe.numa))
-        arguments += ['-object', f'memory-backend-ram,id=node{node},size={recipe.mem_bytes() // recipe.numa}',
+        words += ['-object', f'memory-backend-ram,id=node{node},size={recipe.mem_bytes() // recipe.numa}',
                       '-numa', f'node,nodeid={node},memdev=node{node}{cpus}']
     for serial, path in disk_files.items():
-        arguments += ['-drive', f'if=none,id={serial},file={path},format=raw,cache=unsafe',
+        words += ['-drive', f'if=none,id={serial},file={path},format=raw,cache=unsafe',
                       '-device', f'virtio-blk-{machine.virtio_bus},drive={serial},serial={serial}']
-    arguments += ['-device', f'virtio-balloon-{machine.virtio_bus}']
+    words += ['-device', f'virtio-balloon-{machine.virtio_bus}']
     command_line = f'console={machine.console} panic=-1 loglevel=5 rdinit=/init {recipe.append}'.strip()
-    return [*arguments, '-kernel', str(kernel.image), '-initrd', str(initrd), '-append', command_line,
+    return [*words, '-kernel', str(kernel.image), '-initrd', str(initrd), '-append', command_line,
             *recipe.qemu_args]
 
 
-def _inflate_balloon(qemu: Qemu, recipe: Recipe) -> int:
+def inflate_balloon(qemu: Qemu, recipe: Recipe) -> int:
     """Take some of the guest's memory (its pages become PageOffline); returns the MiB taken."""
     memory = recipe.mem_bytes()
     wanted = memory >> 24 if recipe.balloon_mib is None else recipe.balloon_mib
@@ -47,7 +47,7 @@ def _inflate_balloon(qemu: Qemu, recipe: Recipe) -> int:
     return (memory - actual) >> 20
 
 
-def _sections(console: str) -> dict[str, str]:
+def sections(console: str) -> dict[str, str]:
     """The files that the guest printed about itself."""
     return dict(re.findall(r'@@BEGIN (\S+)\n(.*?)@@END', console, re.S))
 
@@ -57,7 +57,7 @@ def _drive(qemu: Qemu, recipe: Recipe, elf: Path) -> dict:
     boot = qemu.wait_for('@@BOOTED', recipe.timeout)
     log(f'{recipe.name}: booted in {boot:.1f} s, the workload runs')
     qemu.wait_for('@@BALLOON', recipe.timeout)
-    balloon = _inflate_balloon(qemu, recipe)
+    balloon = inflate_balloon(qemu, recipe)
     qemu.type(f'balloon {balloon} MiB')
     ready = qemu.wait_for('@@READY', recipe.timeout)
     qemu.command('stop')
@@ -85,12 +85,12 @@ def run(recipe: Recipe, kernel: Kernel, folder: Path) -> dict:
     contents = initramfs.build(kernel, recipe.arch, MACHINES[recipe.arch], initrd)
     log(f'{recipe.name}: boot {kernel.release} with {len(contents["modules"])} modules')
     disk_files = disks.make(folder)
-    qemu = Qemu(_arguments(recipe, kernel, initrd, disk_files), folder / 'qemu.err')
+    qemu = Qemu(arguments(recipe, kernel, initrd, disk_files), folder / 'qemu.err')
     try:
         with qemu:
             timings = _drive(qemu, recipe, folder / 'qemu.elf')
     finally:
         console = qemu.console.replace(b'\r\n', b'\n')
         (folder / 'serial.log').write_bytes(console)
-    sections = _sections(console.decode(errors='replace'))
-    return {**_facts(recipe, kernel, qemu, folder), **contents, **timings, 'guest': sections}
+    return {**_facts(recipe, kernel, qemu, folder), **contents, **timings,
+            'guest': sections(console.decode(errors='replace'))}

@@ -5,8 +5,10 @@
 # /init of the guest: fills memory with every class of page that a dump filter knows, tells the host
 # about itself, saves the kernel's log and page flags, and waits to be dumped.
 #
+# Where /vmsift/capture.img is, it loads that as the capture kernel and crashes instead.
+#
 # Words on the console that the host waits for: @@BOOTED, @@BALLOON (it inflates the balloon and
-# answers with a line), @@READY. Between @@BEGIN NAME and @@END stands a file for facts.json.
+# answers with a line), @@READY or @@CRASH. Between @@BEGIN NAME and @@END stands a file for facts.json.
 
 /bin/busybox mkdir -p /bin /proc /sys /dev /mnt /tmp /names
 /bin/busybox --install -s /bin
@@ -179,7 +181,19 @@ section nodes sh -c 'grep . /sys/devices/system/node/node*/meminfo'
 section mounts cat /proc/mounts
 section dmesg_tail sh -c 'dmesg | tail -40'
 
+# ---- a guest that crashes: what is to be run first, and the capture kernel ----
+
+if [ -e /vmsift/capture.img ]; then
+    section before sh /vmsift/before
+    section loaded capture load /vmsift/vmlinuz /vmsift/capture.img "$(cat /vmsift/capture.cmdline)"
+fi
+
 # Page flags last, and the process that saved them stays: hardly a page changes until the dump.
-exec workload save "$SAVE" kmsg=/dev/kmsg \
-    kallsyms=/proc/kallsyms pagetypeinfo=/proc/pagetypeinfo slabinfo=/proc/slabinfo \
-    vmallocinfo=/proc/vmallocinfo kpagecount=/proc/kpagecount kpageflags=/proc/kpageflags @@READY
+set -- "$SAVE" kmsg=/dev/kmsg kallsyms=/proc/kallsyms pagetypeinfo=/proc/pagetypeinfo slabinfo=/proc/slabinfo \
+    vmallocinfo=/proc/vmallocinfo kpagecount=/proc/kpagecount kpageflags=/proc/kpageflags
+[ -e /vmsift/capture.img ] || exec workload save "$@" @@READY
+workload save "$@" saved | {
+    read -r _
+    echo "@@CRASH"
+    taskset 1 sh -c 'echo c > /proc/sysrq-trigger'  # on the CPU that boots: the capture kernel wants that one
+}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The guest's initramfs: busybox, kernel modules, the workload and guest_init.sh as /init."""
+"""A guest's initramfs: busybox, kernel modules, static helpers, a script of this folder as /init."""
 from __future__ import annotations
 
 import gzip
@@ -7,7 +7,9 @@ import io
 import os
 import stat
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Iterable
 
 import cache
 import debian
@@ -73,9 +75,9 @@ def busybox(arch: str) -> bytes:
     return (tree / 'usr/bin/busybox').read_bytes()
 
 
-def workload(arch: str, compiler: str) -> bytes:
-    """The compiled workload.c, made anew when the source is newer."""
-    source, program = HERE / 'workload.c', cache.folder('workload') / arch
+def helper(name: str, arch: str, compiler: str) -> bytes:
+    """The compiled NAME.c of this folder, made anew when the source is newer."""
+    source, program = HERE / f'{name}.c', cache.folder(name) / arch
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         with cache.replacing(program) as part:
             command = [compiler, '-O1', '-Wall', '-static', '-pthread', '-s', '-o', str(part), str(source)]
@@ -83,20 +85,33 @@ def workload(arch: str, compiler: str) -> bytes:
     return program.read_bytes()
 
 
-def build(kernel: Kernel, arch: str, machine: Machine, path: Path) -> dict:
-    """Write the initramfs and return what is in it, for facts.json."""
+@dataclass(frozen=True)
+class File:
+    """A file of an initramfs."""
+    name: str
+    content: bytes
+    mode: int = 0o644
+
+
+def build(kernel: Kernel, arch: str, machine: Machine, path: Path, init: str = 'guest_init.sh',
+          module_names: Iterable[str] = MODULES, helpers: Iterable[str] = ('workload',),
+          files: Iterable[File] = ()) -> dict:
+    """Write an initramfs and return what is in it, for facts.json."""
     modules = ModuleSet(kernel)
-    for name in MODULES:
+    for name in module_names:
         modules.add(name)
     archive = Cpio()
     for name in ('dev', 'proc', 'sys', 'mnt', 'tmp'):
         archive.folder(name)
     archive.character_device('dev/console', 5, 1)
     archive.file('bin/busybox', busybox(arch), 0o755)
-    archive.file('vmsift/workload', workload(arch, machine.compiler), 0o755)
+    for name in helpers:
+        archive.file(f'vmsift/{name}', helper(name, arch, machine.compiler), 0o755)
     for name, content in modules.loaded.items():
         archive.file(f'vmsift/modules/{name}.ko', content)
     archive.file('vmsift/modules/order', ''.join(f'{name}\n' for name in modules.loaded).encode())
-    archive.file('init', (HERE / 'guest_init.sh').read_bytes(), 0o755)
+    archive.file('init', (HERE / init).read_bytes(), 0o755)
+    for file in files:
+        archive.file(file.name, file.content, file.mode)
     path.write_bytes(gzip.compress(archive.content(), 1))
     return {'modules': list(modules.loaded), 'modules_absent': modules.absent}

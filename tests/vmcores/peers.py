@@ -30,6 +30,7 @@ import kernel as kernels
 import vmcore_files
 from cache import log
 from machines import MACHINES
+from programs import Program
 from recipes import SETS, Recipe
 
 DEFAULT = ('makedumpfile', 'crash', 'kdump-config', 'vmlinux-6.1')
@@ -72,6 +73,15 @@ def fetch_tool(tool: str) -> Path:
         subprocess.run([str(part), '-v'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
     log(f'{tool} {package.version} of {TOOL_SUITE}')
     return wrapper
+
+
+def program_of(tool: str) -> Program:
+    """A tool that was fetched, with what it takes to run it elsewhere."""
+    wrapper = cache.root() / 'peers' / f'{tool}-{TOOL_SUITE}'
+    if not wrapper.exists():
+        raise debian.DebianError(f'no {wrapper.name} in peers/: scripts/fetch-peers gets it')
+    tree = wrapper.parent / re.search(r'^root=.*/(\S+)$', wrapper.read_text(), re.M)[1]
+    return Program(wrapper.name, tree / _program(tree, tool), tree / 'usr/lib' / TRIPLET)
 
 
 def fetch_kdump_config() -> Path:

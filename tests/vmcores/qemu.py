@@ -93,12 +93,12 @@ class Qemu:
                 return answer['return']
         raise self._died(f'during {name}')
 
-    def wait_for(self, word: str, seconds: float) -> float:
-        """Wait until the guest prints a word; returns the seconds since QEMU started."""
+    def wait_for(self, word: str, seconds: float, panics: int = 0) -> float:
+        """Wait until the guest prints a word; returns the seconds since QEMU started. `panics`: that are meant."""
         deadline = time.monotonic() + seconds
         with self._grown:
             while word.encode() not in self.console:
-                if b'Kernel panic - not syncing' in self.console:
+                if self.console.count(b'Kernel panic - not syncing') > panics:
                     self._grown.wait(2)  # for the rest of the message to be in the log
                     raise QemuError(f'the guest panicked before {word}')
                 if self._process.poll() is not None:

@@ -26,6 +26,11 @@ TEST(Result, ErrorsGrowContextFromTheOutside) {
             "core: notes: 12 bytes are missing");
 }
 
+TEST(Result, ContextKeepsTheKindOfAnError) {
+  EXPECT_EQ(error("x").kind(), ErrorKind::failure);
+  EXPECT_EQ(Error("x", ErrorKind::mismatch).context("core").kind(), ErrorKind::mismatch);
+}
+
 TEST(Result, OfNothing) {
   Result<void> good;
   EXPECT_TRUE(good);

@@ -30,6 +30,7 @@ class CommandsFixture : public testing::Test {
   struct Outcome {
     int status = -1;
     std::string error;  // of the command itself
+    ErrorKind kind = ErrorKind::failure;
     std::string out;
     std::string err;
   };
@@ -68,7 +69,11 @@ class CommandsFixture : public testing::Test {
     outcome.out = testing::internal::GetCapturedStdout();
     outcome.err = testing::internal::GetCapturedStderr();
     if (status) outcome.status = *status;
-    if (!status) outcome.error = status.message();
+    if (!status) {
+      const Error error = status.take_error();
+      outcome.error = error.message();
+      outcome.kind = error.kind();
+    }
     return outcome;
   }
 

@@ -53,10 +53,10 @@ TEST_F(NoteTest, OfAnotherKernelIsRefused) {
   write_core(mixed_pages(5, kPage), test::elf_note("VMCOREINFO", 0, test::text_bytes(kText)));
   test::write_file(dir_.file("note"), test::text_bytes("OSRELEASE=5.10.0\n"));
   const auto done = run({"-i", dir_.file("note"), core(), dump()});
-  EXPECT_EQ(done.status, 2);
-  EXPECT_NE(done.err.find("5.10.0"), std::string::npos);
+  EXPECT_EQ(done.kind, ErrorKind::mismatch);
+  EXPECT_NE(done.error.find("5.10.0"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(dump()));
-  EXPECT_EQ(run({"--levels", "-i", dir_.file("note"), core()}).status, 2);
+  EXPECT_EQ(run({"--levels", "-i", dir_.file("note"), core()}).kind, ErrorKind::mismatch);
   EXPECT_NE(run({"-i", dir_.file("none"), core(), dump()}).error.find("No such file"),
             std::string::npos);
 }
