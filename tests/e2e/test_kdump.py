@@ -7,6 +7,7 @@ the truth about what is there.
 """
 from __future__ import annotations
 
+import json
 import os
 import signal
 import unittest
@@ -33,6 +34,10 @@ STEPS = (
     Step.collect('terminated', f'{COLLECT} /dump/terminated',
                  kill=Kill(signal.SIGTERM, '/dump/terminated', PARTLY)),
 )
+# in the first kernel, with its capture kernel loaded: of /proc/kcore
+ESTIMATE = 'capture load /vmsift/vmlinuz /vmsift/capture.img "$(cat /vmsift/capture.cmdline)"; ' \
+           '/usr/bin/vmsift --estimate=lzo --stats=json; echo "status $?"'
+CHANGED = 0.2       # of a dump's size: what the guest does between the estimate and its crash
 SMALL_STEPS = STEPS[:2]
 LITTLE_STEPS = tuple(Step.collect(f'left{mib}', f'{COLLECT} /dump/left{mib}', leave_mib=mib)
                      for mib in (ENOUGH, *LITTLE))
@@ -69,6 +74,7 @@ class Crashed(unittest.TestCase):
 
 class Collected(Crashed):
     """Each of STEPS, with all of the memory to compare with."""
+    RESERVED = 192 << 20
 
     def expect_whole(self, path: str) -> None:
         """A dump of level 31 with all pages that it must have, their bytes, and none that it must not have."""
@@ -92,6 +98,17 @@ class Collected(Crashed):
                 done = self.expect(name, 0)
                 self.assertIn(f'The dumpfile is saved to /dump/{name}.', done['output'])
                 self.expect_whole(self.crashed.path(f'dump/{name}'))
+
+    def test_estimate_before_the_crash(self) -> None:
+        """Of a live /proc/kcore, in which the memory of the crash kernel is no part of a dump."""
+        text, _, status = self.crashed.report['guest']['before'].partition('\n}\n')
+        told = json.loads(text[text.index('{'):] + '}')
+        self.assertEqual((status.strip(), told['ready'], told['obstacles']), ('status 0', True, []))
+        self.assertTrue(told['crash_kernel']['loaded'])
+        self.assertEqual(told['crash_kernel']['reserved_bytes'], self.RESERVED)
+        size = os.path.getsize(self.crashed.path('dump/file'))
+        error = max(told['levels'][31]['dump_bytes_error']['lzo'], CHANGED * size)
+        self.assertLess(abs(told['levels'][31]['dump_bytes']['lzo'] - size), error)
 
     def test_elf(self) -> None:
         """What the ELF core has is what it must have, and reads the same."""
@@ -153,7 +170,7 @@ class Linux61(Collected):
     def setUpClass(cls) -> None:
         machine = captured.recipe('amd64-6.1', mem='768M')
         programs = (captured.vmsift(), captured.makedumpfile(), captured.makedumpfile_sid())
-        cls.crashed = Captured('amd64-6.1', Crash(machine, STEPS + LITTLE_STEPS + PEER_STEPS, programs, full=True))
+        cls.crashed = Captured('amd64-6.1', Crash(machine, STEPS + LITTLE_STEPS + PEER_STEPS, programs, before=ESTIMATE, full=True))
 
     def test_the_pages_that_makedumpfile_keeps(self) -> None:
         ours = kdump.read(self.crashed.path('dump/file'))
@@ -188,11 +205,13 @@ class Linux61(Collected):
 
 class Linux7(Collected):
     """Two CPUs, threads; the kernel's page flags are the judge, since makedumpfile 1.7.8 is wrong about this kernel."""
+    RESERVED = 256 << 20
 
     @classmethod
     def setUpClass(cls) -> None:
         machine = captured.recipe('amd64-7', mem='768M')
-        cls.crashed = Captured('amd64-7', Crash(machine, STEPS, (captured.vmsift(),), '256M', cpus=2, full=True))
+        cls.crashed = Captured('amd64-7', Crash(machine, STEPS, (captured.vmsift(),), '256M', cpus=2,
+                                                  before=ESTIMATE, full=True))
 
     def test_it_had_threads(self) -> None:
         self.assertEqual(self.crashed.report['guest']['capture.cpus'].strip(), '2')
