@@ -115,6 +115,7 @@ def parse() -> argparse.Namespace:
     option('--crashkernel', default='192M')
     option('--crash-cpus', type=int, default=1, metavar='N')
     option('--cpu', help="QEMU's CPU model: one without AVX is emulated at less cost")
+    option('--counted', action='store_true', help='time is the number of instructions: one is a nanosecond')
     option('--json', type=Path, metavar='FILE', help='every single number, for other eyes')
     option('--check', action='store_true', help='exit 1 when a goal is missed')
     return parser.parse_args()
@@ -125,7 +126,7 @@ def main() -> int:
     arguments = parse()
     programs = contenders(arguments)
     machine = Recipe('side-by-side', (arguments.suite,), kernel=arguments.kernel, mem=arguments.mem,
-                     qemu_args=('-cpu', arguments.cpu) if arguments.cpu else ())
+                     qemu_args=('-cpu', arguments.cpu) if arguments.cpu else (), counted=arguments.counted)
     crash = Crash(machine, tuple(steps(arguments, programs)), tuple(programs), arguments.crashkernel,
                   arguments.crash_cpus)
     with tempfile.TemporaryDirectory(prefix='vmsift-bench-') as folder, cache.only_one('guest'):

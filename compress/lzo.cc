@@ -16,15 +16,18 @@ bool library_ready() {
 
 class Lzo {
  public:
-  Lzo() : work_(new (std::nothrow) std::byte[LZO1X_1_MEM_COMPRESS]) {}
+  Lzo() : work_(new (std::nothrow) std::byte[LZO1X_1_12_MEM_COMPRESS]) {}
   explicit operator bool() const { return work_ != nullptr; }
 
-  // LZO takes no limit, `capacity` is its worst case. It clears the dictionary before each page.
+  // LZO takes no limit, `capacity` is its worst case. It clears the dictionary before each page:
+  // the usual 2^14 entries are more than a page has bytes, and clearing them takes as long as a
+  // tenth of the rest. 2^12 make the same format, 5 % sooner and 0.3 % larger.
   std::size_t one(const std::byte* page, std::size_t page_size, std::byte* out,
                   std::size_t capacity) {
     lzo_uint size = capacity;
-    const int status = lzo1x_1_compress(reinterpret_cast<const unsigned char*>(page), page_size,
-                                        reinterpret_cast<unsigned char*>(out), &size, work_.get());
+    const int status =
+        lzo1x_1_12_compress(reinterpret_cast<const unsigned char*>(page), page_size,
+                            reinterpret_cast<unsigned char*>(out), &size, work_.get());
     return status == LZO_E_OK ? size : 0;
   }
 
@@ -49,7 +52,7 @@ std::size_t slack(std::size_t page_size) {
 }
 
 std::size_t memory(std::size_t /*page_size*/) {
-  return LZO1X_1_MEM_COMPRESS + (8 << 10);
+  return LZO1X_1_12_MEM_COMPRESS + (8 << 10);
 }
 
 std::unique_ptr<Encoder> encoder(std::size_t page_size) {

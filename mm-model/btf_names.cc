@@ -11,17 +11,17 @@ constexpr std::size_t kWindow = std::size_t{64} << 10;
 // Strings are there once each. More are nobody's but an attacker's.
 constexpr std::size_t kMostFound = 4096;
 
-// Tells nearly all strings from those that are looked for: length and first characters.
+// Tells nearly all strings from those that are looked for: length and three characters.
 std::size_t shape(std::string_view s) {
-  const auto first = static_cast<unsigned char>(s[0]);
-  const auto second = static_cast<unsigned char>(s.size() > 1 ? s[1] : 0);
-  return (first * 31U + second * 5U + s.size() * 131U) % 8192;
+  const auto at = [s](std::size_t i) { return std::uint32_t{static_cast<unsigned char>(s[i])}; };
+  const std::uint32_t value = at(0) | at(s.size() / 2) << 8 | at(s.size() - 1) << 16 |
+                              static_cast<std::uint32_t>(s.size()) << 24;
+  return value * 2654435761U >> (32 - Names::kShapeBits);
 }
 
 }  // namespace
 
 Result<void> Names::take_string(std::string_view string, std::uint32_t offset) {
-  if (string.empty() || string.size() > kLongest || !shapes_.test(shape(string))) return {};
   const auto name = std::lower_bound(wanted_.begin(), wanted_.end(), string);
   if (name == wanted_.end() || *name != string) return {};
   if (found_.size() == kMostFound) return error("BTF has the string {} too often", string);
@@ -44,9 +44,11 @@ Result<Names> Names::find(AddressSpace& memory, const Sections& sections,
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     std::size_t begin = 0;
     for (auto end = text.find('\0'); end != std::string_view::npos; end = text.find('\0', begin)) {
-      auto taken = names.take_string(text.substr(begin, end - begin),
-                                     static_cast<std::uint32_t>(at + begin));
-      if (!taken) return taken.take_error();
+      const std::string_view string = text.substr(begin, end - begin);
+      if (!string.empty() && string.size() <= kLongest && names.shapes_.test(shape(string))) {
+        auto taken = names.take_string(string, static_cast<std::uint32_t>(at + begin));
+        if (!taken) return taken.take_error();
+      }
       begin = end + 1;
     }
     // A string that is longer than any that is looked for, or the last one, without an end.

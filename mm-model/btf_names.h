@@ -16,6 +16,7 @@ namespace vmsift::btf {
 class Names {
  public:
   static constexpr std::size_t kLongest = 63;  // of the names that may be looked for
+  static constexpr unsigned kShapeBits = 14;
 
   // `wanted` is sorted, without duplicates; its views must outlive the object.
   static Result<Names> find(AddressSpace& memory, const Sections& sections,
@@ -30,7 +31,7 @@ class Names {
   Result<void> take_string(std::string_view string, std::uint32_t offset);
 
   std::vector<std::string_view> wanted_;
-  std::bitset<kFilterBits> shapes_;                                // of wanted_
+  std::bitset<std::size_t{1} << kShapeBits> shapes_;               // of wanted_
   std::vector<std::pair<std::uint32_t, std::string_view>> found_;  // ascending
   std::bitset<kFilterBits> offsets_;                               // of found_
 };

@@ -101,46 +101,6 @@ Types::Types(AddressSpace& memory, ByteOrder order, const Sections& sections)
       order_(order),
       extents_(sections.extents) {}
 
-// Kind and number of elements have 5 and 16 bits until 7.1, 7 and 24 bits since; the others were 0.
-Type Types::decode(const std::byte* raw, std::uint64_t at) const {
-  const auto info = load<std::uint32_t>(raw + 4, order_);
-  return {load<std::uint32_t>(raw, order_),
-          static_cast<Kind>(info >> 24 & 0x7f),
-          info & 0xffffff,
-          info >> 31 != 0,
-          load<std::uint32_t>(raw + 8, order_),
-          at};
-}
-
-std::uint64_t Types::size_of(const Type& type) const {
-  const Extent& extent = extents_[static_cast<std::size_t>(type.kind)];
-  return kTypeBytes + extent.fixed + std::uint64_t{extent.each} * type.elements;
-}
-
-Result<void> Types::read_all(const std::function<void(const Type&)>& visit) {
-  places_.clear();
-  count_ = 0;
-  std::uint64_t at = 0;
-  while (at < sweep_.size()) {
-    auto bytes = sweep_.from(at, kTypeBytes);
-    if (bytes.empty()) return error("BTF cannot be read at byte {} of its types", at);
-    // As many as begin in what is in memory now.
-    const std::uint64_t begin = at;
-    while (at - begin + kTypeBytes <= bytes.size()) {
-      const Type type = decode(&bytes[static_cast<std::size_t>(at - begin)], at);
-      if (!extents_[static_cast<std::size_t>(type.kind)].known) {
-        return error("BTF has a type of kind {}, which is not known", static_cast<int>(type.kind));
-      }
-      if (size_of(type) > sweep_.size() - at) return error("BTF's last type is cut off");
-      if (count_ == kMostTypes) return error("BTF has more than {} types", kMostTypes);
-      if (count_++ % kStride == 0) places_.push_back(static_cast<std::uint32_t>(at));
-      visit(type);
-      at += size_of(type);
-    }
-  }
-  return {};
-}
-
 std::optional<Type> Types::at(std::uint64_t offset) {
   if (steps_ >= kMostSteps) return std::nullopt;
   ++steps_;

@@ -12,7 +12,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <vector>
 
@@ -82,7 +81,8 @@ class Types {
 
   // Shows every type, in their order. Fails at the first one that makes no sense, and after as many
   // as there may be. To be called first: it also notes where types are.
-  Result<void> read_all(const std::function<void(const Type&)>& visit);
+  template <class Visit>
+  Result<void> read_all(const Visit& visit);
 
   // All of these are empty for what does not exist, and once kMostSteps types and elements were
   // looked at: types may refer to each other in any way.
@@ -97,8 +97,21 @@ class Types {
   static constexpr std::uint32_t kMostSteps = 1U << 18;  // a kernel needs 10000
 
  private:
-  [[nodiscard]] Type decode(const std::byte* raw, std::uint64_t at) const;
-  [[nodiscard]] std::uint64_t size_of(const Type& type) const;
+  // Kind and number of elements have 5 and 16 bits until 7.1, 7 and 24 bits since; the others were
+  // 0.
+  [[nodiscard]] Type decode(const std::byte* raw, std::uint64_t at) const {
+    const auto info = load<std::uint32_t>(raw + 4, order_);
+    return {load<std::uint32_t>(raw, order_),
+            static_cast<Kind>(info >> 24 & 0x7f),
+            info & 0xffffff,
+            info >> 31 != 0,
+            load<std::uint32_t>(raw + 8, order_),
+            at};
+  }
+  [[nodiscard]] std::uint64_t size_of(const Type& type) const {
+    const Extent& extent = extents_[static_cast<std::size_t>(type.kind)];
+    return kTypeBytes + extent.fixed + std::uint64_t{extent.each} * type.elements;
+  }
 
   static constexpr std::uint32_t kStride = 64;
   MemoryWindow sweep_;  // from beginning to end
@@ -109,5 +122,30 @@ class Types {
   std::uint32_t count_ = 0;
   std::uint32_t steps_ = 0;
 };
+
+template <class Visit>
+Result<void> Types::read_all(const Visit& visit) {
+  places_.clear();
+  count_ = 0;
+  std::uint64_t at = 0;
+  while (at < sweep_.size()) {
+    auto bytes = sweep_.from(at, kTypeBytes);
+    if (bytes.empty()) return error("BTF cannot be read at byte {} of its types", at);
+    // As many as begin in what is in memory now.
+    const std::uint64_t begin = at;
+    while (at - begin + kTypeBytes <= bytes.size()) {
+      const Type type = decode(&bytes[static_cast<std::size_t>(at - begin)], at);
+      if (!extents_[static_cast<std::size_t>(type.kind)].known) {
+        return error("BTF has a type of kind {}, which is not known", static_cast<int>(type.kind));
+      }
+      if (size_of(type) > sweep_.size() - at) return error("BTF's last type is cut off");
+      if (count_ == kMostTypes) return error("BTF has more than {} types", kMostTypes);
+      if (count_++ % kStride == 0) places_.push_back(static_cast<std::uint32_t>(at));
+      visit(type);
+      at += size_of(type);
+    }
+  }
+  return {};
+}
 
 }  // namespace vmsift::btf

@@ -45,9 +45,6 @@ class Tokens {
     const auto i = std::to_integer<std::size_t>(token);
     return std::string_view(text_).substr(begin_[i], length_[i]);
   }
-  [[nodiscard]] std::size_t length(std::byte token) const {
-    return length_[std::to_integer<std::size_t>(token)];
-  }
 
  private:
   std::string text_;
@@ -59,51 +56,86 @@ class Tokens {
 // and their length, before they are put together.
 class Wanted {
  public:
-  explicit Wanted(std::span<const std::string_view> names) : names_(names.begin(), names.end()) {
+  static constexpr std::size_t kStart = 3;  // characters; "prb" is the shortest name
+  // The tokens that are enough for the type and kStart characters, if each has one.
+  static constexpr std::size_t kTokensOfStart = 1 + kStart;
+
+  Wanted(std::span<const std::string_view> names, const Tokens& tokens)
+      : names_(names.begin(), names.end()), tokens_(tokens) {
     std::sort(names_.begin(), names_.end());
     for (const std::string_view name : names_) {
       if (name.size() < kStart || name.size() > kLongest) continue;
-      starts_.set(hash(name.data(), 0));
-      shapes_.set(hash(name.data(), name.size()));
+      const std::uint32_t start = packed(name.substr(0, kStart));
+      starts_.set(hash(start, 0));
+      shapes_.set(hash(start, name.size()));
+    }
+    for (std::size_t i = 0; i < kTokens; ++i) {
+      const std::string_view text = tokens[std::byte(i)];
+      begins_[i] = packed(text.substr(0, kTokensOfStart));
+      shifts_[i] = static_cast<std::uint8_t>(8 * std::min(text.size(), kTokensOfStart));
     }
   }
 
-  // `stored` is a name in tokens; nullptr: not one of them.
+  // `stored` is a name in tokens, with kTokensOfStart readable bytes at the least: what is behind a
+  // name does not matter where that has kStart characters. nullptr: not one of them.
+  [[nodiscard]] const std::string_view* find(std::span<const std::byte> stored) const {
+    const std::uint32_t start = start_of(stored.data());
+    return starts_.test(hash(start, 0)) ? find(stored, start) : nullptr;
+  }
+
+ private:
+  static constexpr std::size_t kLongest = 64;  // of the names that may be looked for
+  static constexpr unsigned kBits = 13;
+
   [[nodiscard]] const std::string_view* find(std::span<const std::byte> stored,
-                                             const Tokens& tokens) const {
-    std::array<char, 1 + kStart> start;  // with the type
-    std::size_t n = 0;
-    for (std::size_t i = 0; i < stored.size() && n < start.size(); ++i) {
-      const std::string_view token = tokens[stored[i]];
-      for (std::size_t j = 0; j < token.size() && n < start.size(); ++j) start[n++] = token[j];
-    }
-    if (n < start.size() || !starts_.test(hash(&start[1], 0))) return nullptr;
+                                             std::uint32_t start) const {
     std::size_t size = 0;
-    for (const std::byte token : stored) size += tokens.length(token);
-    --size;  // less the type
-    if (size > kLongest || !shapes_.test(hash(&start[1], size))) return nullptr;
-    std::string text;
-    for (const std::byte token : stored) text += tokens[token];
-    const auto name = std::string_view(text).substr(1);
+    for (const std::byte token : stored) size += tokens_[token].size();
+    if (size <= kStart || size > 1 + kLongest) return nullptr;
+    if (!shapes_.test(hash(start, size - 1))) return nullptr;
+    std::array<char, 1 + kLongest> text;
+    std::size_t at = 0;
+    for (const std::byte token : stored) {
+      const std::string_view part = tokens_[token];
+      at += part.copy(&text[at], part.size());
+    }
+    const std::string_view name(&text[1], size - 1);  // less the type
     const auto found = std::lower_bound(names_.begin(), names_.end(), name);
     return found != names_.end() && *found == name ? &*found : nullptr;
   }
 
- private:
-  static constexpr std::size_t kStart = 3;     // "prb" is the shortest
-  static constexpr std::size_t kLongest = 64;  // of the names that may be looked for
-  static constexpr std::size_t kBits = 8192;
+  // Up to four characters, the first one in the lowest byte.
+  static std::uint32_t packed(std::string_view text) {
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      value |= std::uint32_t{static_cast<unsigned char>(text[i])} << 8 * i;
+    }
+    return value;
+  }
 
-  static std::size_t hash(const char* start, std::size_t size) {
-    std::size_t value = size;
-    for (std::size_t i = 0; i < kStart; ++i)
-      value = value * 67 + static_cast<unsigned char>(start[i]);
-    return value % kBits;
+  // The kStart characters behind the type. Without a branch: every symbol comes here.
+  [[nodiscard]] std::uint32_t start_of(const std::byte* stored) const {
+    std::uint64_t text = 0;
+    unsigned shift = 0;
+    for (std::size_t i = 0; i < kTokensOfStart; ++i) {
+      const auto token = std::to_integer<std::size_t>(stored[i]);
+      text |= std::uint64_t{begins_[token]} << shift;
+      shift = std::min(shift + shifts_[token], 32U);
+    }
+    return static_cast<std::uint32_t>(text) >> 8;
+  }
+
+  static std::size_t hash(std::uint32_t start, std::size_t size) {
+    const std::uint64_t value = start + (std::uint64_t{size} << 24);
+    return static_cast<std::uint32_t>(value * 2654435761U) >> (32 - kBits);
   }
 
   std::vector<std::string_view> names_;
-  std::bitset<kBits> starts_;
-  std::bitset<kBits> shapes_;  // with the length
+  const Tokens& tokens_;
+  std::array<std::uint32_t, kTokens> begins_;
+  std::array<std::uint8_t, kTokens> shifts_;  // bits of these
+  std::bitset<std::size_t{1} << kBits> starts_;
+  std::bitset<std::size_t{1} << kBits> shapes_;  // with the length
 };
 
 struct Found {
@@ -115,31 +147,49 @@ struct Found {
 };
 constexpr std::size_t kMostFound = 4096;  // static symbols share names, but not thousands of them
 
+// The length of a stored name and of what says it. Since 6.1 (73bbb94466fd) two bytes do where it
+// is 128 or more, 7 bits and the rest; names of that length could not be before.
+struct StoredLength {
+  std::size_t head = 1;
+  std::size_t name = 0;
+};
+
+StoredLength stored_length(const std::byte* at) {
+  const auto low = std::to_integer<std::size_t>(at[0]);
+  if (low < 0x80) return {1, low};
+  return {2, (low & 0x7f) | std::to_integer<std::size_t>(at[1]) << 7};
+}
+
 Result<std::vector<Found>> find_names(MemoryWindow& names, std::uint32_t symbols,
-                                      const Tokens& tokens, const Wanted& wanted) {
+                                      const Wanted& wanted) {
+  // Behind the last name there are other tables.
+  constexpr std::size_t kLeast = 1 + Wanted::kTokensOfStart;
   std::vector<Found> found;
   std::uint64_t at = 0;
-  for (std::uint32_t i = 0; i < symbols; ++i) {
-    auto bytes = names.from(at, 2);
+  std::size_t needed = kLeast;
+  for (std::uint32_t i = 0; i < symbols;) {
+    const auto bytes = names.from(at, needed);
     if (bytes.empty()) return error("kallsyms_names cannot be read");
-    // Since 6.1 (73bbb94466fd) two bytes where it is 128 or more, 7 bits and the rest; names of
-    // that length could not be before.
-    auto length = std::to_integer<std::size_t>(bytes[0]);
-    std::size_t head = 1;
-    if (length >= 0x80) {
-      length = (length & 0x7f) | std::to_integer<std::size_t>(bytes[1]) << 7;
-      head = 2;
+    needed = kLeast;
+    std::size_t done = 0;
+    // As many as are in memory now.
+    for (; i < symbols && done + kLeast <= bytes.size(); ++i) {
+      const StoredLength length = stored_length(&bytes[done]);
+      if (length.name == 0 || length.name > Kallsyms::kLongestName) {
+        return error("kallsyms_names has a name of {} bytes", length.name);
+      }
+      const std::size_t end = done + length.head + length.name;
+      if (end > bytes.size()) {
+        needed = end - done;
+        break;
+      }
+      const auto* known = wanted.find(bytes.subspan(done + length.head, length.name));
+      done = end;
+      if (known == nullptr) continue;
+      if (found.size() == kMostFound) return error("kallsyms_names has {} too often", *known);
+      found.push_back({*known, i, {}, {}});
     }
-    if (length == 0 || length > Kallsyms::kLongestName) {
-      return error("kallsyms_names has a name of {} bytes", length);
-    }
-    if (bytes.size() < head + length) bytes = names.from(at, head + length);
-    if (bytes.empty()) return error("kallsyms_names cannot be read");
-    if (const auto* name = wanted.find(bytes.subspan(head, length), tokens)) {
-      if (found.size() == kMostFound) return error("kallsyms_names has {} too often", *name);
-      found.push_back({*name, i, {}, {}});
-    }
-    at += head + length;
+    at += done;
   }
   return found;
 }
@@ -251,7 +301,7 @@ Result<Kallsyms> Kallsyms::read(const Vmcoreinfo& note, ByteOrder order, Address
   if (*count == 0 || *count > kMostSymbols) return error("kallsyms_num_syms is {}", *count);
 
   MemoryWindow window(memory, *names_at, kMostNameBytes, kWindow);
-  auto found = find_names(window, *count, *tokens, Wanted(names));
+  auto found = find_names(window, *count, Wanted(names, *tokens));
   if (!found) return found.take_error();
   read_addresses(*table, memory, *found);
   const Reading reading = best_reading(*table, *found, note, memory);

@@ -4,10 +4,15 @@
 #include "src/cli/texts.h"
 #include "src/commands/commands.h"
 #include "src/commands/json_output.h"
+#include "src/commands/run_facts.h"
 #include "src/report/reconciliation_report.h"
 
 namespace vmsift {
 namespace {
+
+void tell(const std::vector<std::string>& lines, const Log& log) {
+  for (const std::string& line : lines) log.common("{}", line);
+}
 
 void report_losses(const RunReport& report, const KernelModel& model, const Log& log) {
   const CopyResult& copied = report.copied;
@@ -58,10 +63,12 @@ int conclude(const Options& options, const Log& log, const Input& input, RunRepo
              DumpMembers& members, const std::optional<Error>& failure) {
   if (failure) {
     report.complete = false;
-    log.error(failure->message());
+    report.failure = failure->message();
+    log.error(report.failure);
     if (!members.begun()) {
       const bool no_space = members.out_of_space();
       members.discard();
+      tell(nothing_saved_lines(run_facts(options, input, report)), log);
       if (no_space) log.error(kNoRoomToBegin);
       return kExitFailed;
     }
@@ -73,6 +80,7 @@ int conclude(const Options& options, const Log& log, const Input& input, RunRepo
       !written) {
     log.warning("{}", written.message());  // of no weight beside the dump
   }
+  tell(summary_lines(report, run_facts(options, input, report)), log);
   if (!report.complete) {
     report_incomplete(options, report, members, log);
     return kExitFailed;

@@ -13,6 +13,7 @@
 #include "src/commands/json_output.h"
 #include "src/commands/kept_windows.h"
 #include "src/commands/memory_request.h"
+#include "src/commands/run_facts.h"
 #include "src/commands/vtop.h"
 #include "src/copy/copy_pages.h"
 #include "src/pipeline/pipeline.h"
@@ -37,6 +38,7 @@ class CreateRun {
  private:
   Result<void> open();
   void use_level(unsigned level);
+  void announce() const;
   [[nodiscard]] ClassSet dropped() const;
   Result<void> attempt();
   Result<void> begin();
@@ -69,6 +71,7 @@ Result<int> CreateRun::run() {
   levels.insert(levels.end(), options_.retry_levels.begin(), options_.retry_levels.end());
   for (std::size_t i = 0;; ++i) {
     use_level(levels[i]);
+    if (i == 0) announce();
     report_.stage_seconds.resize(1);  // those of an earlier attempt; it was opened once
     auto done = attempt();
     if (!done && members_.empty() && i == 0) return done.take_error();  // nothing was begun
@@ -114,6 +117,14 @@ void CreateRun::use_level(unsigned level) {
   if (report_.dump_level != level && options_.command != Command::reassemble) {
     log_.common("dump_level is changed to {}, because {} was created by dump_level({}).",
                 report_.dump_level, dump.path, dump.dump_level);
+  }
+}
+
+void CreateRun::announce() const {
+  if (!log_.shows(Log::kCommon)) return;
+  const std::string expected = expected_size(options_, input_, report_.dump_level, dropped());
+  for (const auto& line : start_lines(report_, run_facts(options_, input_, report_), expected)) {
+    log_.common("{}", line);
   }
 }
 

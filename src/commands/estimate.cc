@@ -76,10 +76,6 @@ std::vector<MemoryNeed> memory_needs(const Options& options, std::span<const Cod
 Result<int> run_estimate(const Options& options, const Log& log) {
   auto input = open_input(options, log);
   if (!input) return input.take_error();
-  if (!input->mismatch.empty()) {
-    log.error(input->mismatch);
-    return kExitMismatch;
-  }
   const MemorySource& source = *input->source;
   auto header = describe_dump(*input, 0);
   if (!header) return header.take_error();
@@ -89,12 +85,14 @@ Result<int> run_estimate(const Options& options, const Log& log) {
   Reconciler reconciler(*input->model, source, plan_run(options, *input, log).threads);
   if (auto settled = reconciler.settle(); !settled) return settled.take_error();
   const auto codecs = codecs_to_estimate(options);
-  auto sizes =
-      SizeEstimate::make(*input->model, source, codecs, dropped_classes(0), kThoroughEstimate);
-  if (!sizes) return sizes.take_error();
-
   std::optional<CrashKernel> crash_kernel;
   if (source.info().live) crash_kernel = read_crash_kernel();
+  const auto reserved = crash_kernel ? std::span<const MemoryRange>(crash_kernel->ranges)
+                                     : std::span<const MemoryRange>();
+  auto sizes = SizeEstimate::make(*input->model, source, codecs, dropped_classes(0),
+                                  kThoroughEstimate, reserved);
+  if (!sizes) return sizes.take_error();
+
   auto needs = memory_needs(options, codecs, source.info());
   const auto& least = needs.front().bytes;
   const Readiness readiness = judge(*input->model, reconciler.result(), crash_kernel,

@@ -77,26 +77,28 @@ void account(const Slot& slot, LevelCosts& costs) {
   }
 }
 
-std::array<std::uint32_t, 256> fill_costs(const Codec& codec, std::size_t page_size) {
-  const auto encoder = codec.encoder(page_size);
-  if (!encoder) throw std::bad_alloc();
-  std::array<std::uint32_t, 256> sizes{};
-  std::vector<std::byte> filled(page_size);
-  std::vector<std::byte> out(page_size + codec.slack(page_size));
-  const std::byte* page = filled.data();
-  for (std::size_t fill = 0; fill < sizes.size(); ++fill) {
-    std::fill(filled.begin(), filled.end(), static_cast<std::byte>(fill));
-    encoder->encode({&page, 1}, out, {&sizes[fill], 1});
-  }
-  return sizes;
+LevelCosts no_costs(std::span<const Codec* const> codecs) {
+  LevelCosts costs;
+  for (const Codec* codec : codecs) costs.codecs.push_back({codec, {}, {}, {}});
+  return costs;
 }
 
-LevelCosts no_costs(std::span<const Codec* const> codecs, std::size_t page_size) {
-  LevelCosts costs;
-  for (const Codec* codec : codecs) {
-    costs.codecs.push_back({codec, {}, {}, fill_costs(*codec, page_size)});
+// Of one page for each byte value that fills pages; to be called last.
+void add_fill_costs(std::size_t page_size, LevelCosts& costs) {
+  std::bitset<256> fills;
+  for (const ClassCost& cost : costs.classes) fills |= cost.fills;
+  std::vector<std::byte> filled(page_size);
+  const std::byte* page = filled.data();
+  for (CodecCost& cost : costs.codecs) {
+    const auto encoder = cost.codec->encoder(page_size);
+    if (!encoder) throw std::bad_alloc();
+    std::vector<std::byte> out(page_size + cost.codec->slack(page_size));
+    for (std::size_t fill = 0; fill < fills.size(); ++fill) {
+      if (!fills.test(fill)) continue;
+      std::fill(filled.begin(), filled.end(), static_cast<std::byte>(fill));
+      encoder->encode({&page, 1}, out, {&cost.fill_bytes[fill], 1});
+    }
   }
-  return costs;
 }
 
 }  // namespace
@@ -144,7 +146,7 @@ std::uint64_t LevelCosts::shared_bytes(unsigned level, const CodecCost& codec,
 Result<LevelCosts> measure_levels(const MemorySource& source, NextWindow windows,
                                   std::span<const Codec* const> codecs, unsigned threads,
                                   const CopyProgress& progress) {
-  LevelCosts costs = no_costs(codecs, source.info().page_size);
+  LevelCosts costs = no_costs(codecs);
   BatchCutter cutter(std::move(windows), source.info().page_size);
   std::vector<std::unique_ptr<Worker>> workers(std::max(1U, threads));
   std::vector<Slot> slots(batch_slots(threads));
@@ -163,13 +165,14 @@ Result<LevelCosts> measure_levels(const MemorySource& source, NextWindow windows
                       return true;
                     }});
   if (cutter.error()) return *cutter.error();
+  add_fill_costs(source.info().page_size, costs);
   return costs;
 }
 
 // One by one: what lies between two pages is not to be mapped with them.
 LevelCosts measure_each(const MemorySource& source, std::span<const ClassifiedPage> pages,
                         std::span<const Codec* const> codecs) {
-  LevelCosts costs = no_costs(codecs, source.info().page_size);
+  LevelCosts costs = no_costs(codecs);
   Worker worker(source, codecs);
   Slot slot;
   slot.batch.size = 1;
@@ -179,6 +182,7 @@ LevelCosts measure_each(const MemorySource& source, std::span<const ClassifiedPa
     worker.measure(slot);
     account(slot, costs);
   }
+  add_fill_costs(source.info().page_size, costs);
   return costs;
 }
 

@@ -26,7 +26,7 @@ struct CodecCost {
   const Codec* codec = nullptr;
   std::array<std::uint64_t, kPageClasses> bytes{};  // of the pages that no single byte fills
   std::array<double, kPageClasses> squares{};       // of the sizes of these
-  std::array<std::uint32_t, 256> fill_bytes{};      // of one page that this byte fills
+  std::array<std::uint32_t, 256> fill_bytes{};      // of one page that this byte fills, if any does
 };
 
 struct LevelCosts {

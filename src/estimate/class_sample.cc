@@ -50,8 +50,13 @@ std::uint64_t frames_of_slice(const KernelModel& model) {
 }  // namespace
 
 Result<ClassSample> ClassSample::take(const KernelModel& model, const MemorySource& source,
-                                      ClassSet skip, Extent extent) {
+                                      ClassSet skip, Extent extent,
+                                      std::span<const MemoryRange> not_there) {
   ClassSample sample;
+  const std::size_t page = source.info().page_size;
+  for (const MemoryRange& range : not_there) {
+    sample.not_there_.push_back({ceil_div<Pfn>(range.begin.value, page), range.end.value / page});
+  }
   for (Windows window(source); !window.at_end(); window.next()) sample.frames_ += (*window).size();
   const std::uint64_t frames = frames_of_slice(model);
   const std::uint64_t slices =
@@ -94,11 +99,21 @@ Result<void> ClassSample::look_at(PfnRange pages, WindowScanner& scanner) {
   classes_.resize(classes_.size() + pages.size());
   const auto classes = std::span(classes_).subspan(place.at);
   if (auto done = scanner.classify(pages, classes); !done) return done;
+  make_holes(pages, classes);
   for (const PageClass c : classes) ++place.counts[static_cast<std::size_t>(c)];
   for (std::size_t c = 0; c < kPageClasses; ++c) counts_[c] += place.counts[c];
   looked_at_ += pages.size();
   places_.push_back(place);
   return {};
+}
+
+void ClassSample::make_holes(PfnRange pages, std::span<PageClass> classes) const {
+  for (const PfnRange range : not_there_) {
+    const Pfn begin = std::clamp(range.begin, pages.begin, pages.end);
+    const Pfn end = std::clamp(range.end, begin, pages.end);
+    std::fill_n(classes.begin() + static_cast<std::ptrdiff_t>(begin - pages.begin), end - begin,
+                PageClass::hole);
+  }
 }
 
 // Slices are a simple random sample as far as this goes. They are more even than that, so that the

@@ -35,9 +35,11 @@ class ClassSample {
     std::span<const PageClass> classes;
   };
 
-  // Pages of classes in `skip` need not be told as exactly: see Classifier.
+  // Pages of classes in `skip` need not be told as exactly: see Classifier. Memory in `not_there`
+  // counts as holes.
   static Result<ClassSample> take(const KernelModel& model, const MemorySource& source,
-                                  ClassSet skip, Extent extent);
+                                  ClassSet skip, Extent extent,
+                                  std::span<const MemoryRange> not_there = {});
 
   // Sum over all pages of what a page of each class counts for.
   using PerPage = std::array<double, kPageClasses>;
@@ -62,7 +64,9 @@ class ClassSample {
   Result<void> look_at_slices(const MemorySource& source, WindowScanner& scanner,
                               std::uint64_t slices, std::uint64_t slice_frames);
   Result<void> look_at(PfnRange pages, WindowScanner& scanner);
+  void make_holes(PfnRange pages, std::span<PageClass> classes) const;
 
+  std::vector<PfnRange> not_there_;
   std::uint64_t frames_ = 0;  // page frames of windows that have memory
   std::uint64_t looked_at_ = 0;
   std::vector<Place> places_;

@@ -65,8 +65,9 @@ std::vector<ClassifiedPage> choose_pages(const ClassSample& sample, const ClassC
 
 Result<SizeEstimate> SizeEstimate::make(const KernelModel& model, const MemorySource& source,
                                         std::span<const Codec* const> codecs, ClassSet ignored,
-                                        const EstimateEffort& effort) {
-  auto sample = ClassSample::take(model, source, ignored, effort.classes);
+                                        const EstimateEffort& effort,
+                                        std::span<const MemoryRange> not_there) {
+  auto sample = ClassSample::take(model, source, ignored, effort.classes, not_there);
   if (!sample) return sample.take_error();
   SizeEstimate estimate;
   estimate.classes_ = std::move(*sample);

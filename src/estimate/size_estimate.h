@@ -29,10 +29,12 @@ constexpr EstimateEffort kThoroughEstimate{{1U << 21, 1, 128, 8192}, 1, 1024, 16
 
 class SizeEstimate {
  public:
-  // For levels that keep no class of `ignored`. Works in one thread.
+  // For levels that keep no class of `ignored`, and without the memory in `not_there`. Works in one
+  // thread.
   static Result<SizeEstimate> make(const KernelModel& model, const MemorySource& source,
                                    std::span<const Codec* const> codecs, ClassSet ignored,
-                                   const EstimateEffort& effort);
+                                   const EstimateEffort& effort,
+                                   std::span<const MemoryRange> not_there = {});
 
   [[nodiscard]] Expected pages(unsigned level) const;
 

@@ -15,6 +15,7 @@ void Log::line(std::FILE* to, std::string_view kind, std::string_view text) {
       whole.begin(), whole.end(),
       [](unsigned char c) { return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f; }, '?');
   std::fwrite(whole.data(), 1, whole.size(), to);
+  std::fflush(to);  // somebody may be waiting for it at the other end of a pipe
 }
 
 }  // namespace vmsift

@@ -156,6 +156,7 @@ std::string report_json(const RunReport& report, const MemorySource& source,
       .field("page_data_bytes", report.copied.data_bytes)
       .field("bytes", report.dump_bytes)
       .field("complete", report.complete)
+      .field("failure", report.failure)
       .end_object();
   json.begin_object("seconds");
   for (const auto& [stage, seconds] : report.stage_seconds) json.field(stage, seconds);

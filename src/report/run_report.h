@@ -30,6 +30,7 @@ struct RunReport {
   CopyResult copied;
   std::uint64_t dump_bytes = 0;  // size of the dump file
   bool complete = false;
+  std::string failure;                            // what ended the run early; empty: nothing did
   MemoryUse memory;                               // with all buffers still held
   std::uint64_t planned_memory = 0;               // bytes, at the most
   std::optional<std::uint64_t> available_memory;  // bytes at the start; nullopt: not known

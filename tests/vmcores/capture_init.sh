@@ -43,6 +43,7 @@ section() {
     "$@" 2>&1
     echo "@@END"
 }
+# shellcheck disable=SC2016  # the inner shell expands
 section capture.writable sh -c 'for place in / /dev /dev/shm /tmp /run /var/tmp; do : > $place/x && echo $place; done 2>/dev/null'
 section capture.mounts cat /proc/mounts
 section capture.cmdline cat /proc/cmdline

@@ -31,13 +31,14 @@ def _write_files(folder: Path) -> None:
     (folder / 'repeated').write_bytes(b'The same line.\n' * 150_000)
 
 
-def _run(*command: str) -> None:
+def run_e2fs(*command: str) -> None:
+    """Run a program of e2fsprogs."""
     search = os.environ['PATH'] + ':/usr/sbin:/sbin'  # e2fsprogs is not on every user's PATH
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, 'PATH': search})
 
 
 def _mke2fs(*arguments: str) -> None:
-    _run('mke2fs', '-q', '-t', 'ext4', '-b', str(BLOCK), '-F', *arguments)
+    run_e2fs('mke2fs', '-q', '-t', 'ext4', '-b', str(BLOCK), '-F', *arguments)
 
 
 def _files_image() -> Path:
@@ -75,7 +76,7 @@ def make_for_dumps(folder: Path, full: int, dump: int, small: int) -> dict[str, 
 def take_out(disk: Path, folder: Path) -> None:
     """The files on a file system of dumps."""
     folder.mkdir()
-    _run('debugfs', '-R', f'rdump / {folder}', str(disk))
+    run_e2fs('debugfs', '-R', f'rdump / {folder}', str(disk))
     shutil.rmtree(folder / 'lost+found', ignore_errors=True)
 
 

@@ -12,7 +12,7 @@
 
 /bin/busybox mkdir -p /bin /proc /sys /dev /mnt /tmp /names
 /bin/busybox --install -s /bin
-export PATH=/bin:/vmsift
+export PATH=/usr/bin:/bin:/vmsift
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
@@ -181,11 +181,11 @@ section nodes sh -c 'grep . /sys/devices/system/node/node*/meminfo'
 section mounts cat /proc/mounts
 section dmesg_tail sh -c 'dmesg | tail -40'
 
-# ---- a guest that crashes: what is to be run first, and the capture kernel ----
+# ---- a guest that crashes: the capture kernel, and what is to be run with it in place ----
 
 if [ -e /vmsift/capture.img ]; then
-    section before sh /vmsift/before
     section loaded capture load /vmsift/vmlinuz /vmsift/capture.img "$(cat /vmsift/capture.cmdline)"
+    section before sh /vmsift/before
 fi
 
 # Page flags last, and the process that saved them stays: hardly a page changes until the dump.

@@ -121,7 +121,7 @@ def _drive(qemu: Qemu, crash: Crash) -> dict[str, float]:
     return {'crash_s': round(crashed, 1), 'capture_s': round(captured, 1), 'done_s': round(done, 1)}
 
 
-def _numbers(section: str) -> dict:
+def numbers(section: str) -> dict:
     """What `capture run` printed."""
     head, _, output = section.partition('\noutput\n')
     result: dict = {name: float(value) if '.' in value else int(value)
@@ -133,7 +133,7 @@ def _numbers(section: str) -> dict:
 
 def _report(crash: Crash, kernel: Kernel, console: str, timings: dict) -> dict:
     sections = guest.sections(console)
-    steps = {step.name: {'command': step.command, **_numbers(sections.get(f'step.{step.name}', ''))}
+    steps = {step.name: {'command': step.command, **numbers(sections.get(f'step.{step.name}', ''))}
              for step in crash.steps}
     others = {name: text for name, text in sections.items() if not name.startswith('step.')}
     return {'kernel': kernel.release, 'mem': crash.machine.mem_bytes(), 'crashkernel': crash.crashkernel,

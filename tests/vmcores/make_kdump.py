@@ -43,6 +43,7 @@ def _arguments() -> argparse.Namespace:
     option('--smp', type=int, default=2)
     option('--crashkernel', default='192M')
     option('--crash-cpus', type=int, default=1, metavar='N')
+    option('--cpu', help="QEMU's CPU model")
     option('--append', default='', help='more words for the first kernel')
     option('--crash-append', default='', help='more words for the capture kernel')
     option('--leave', type=int, default=0, metavar='MIB', help='fill memory until so much is available, in each step')
@@ -53,7 +54,8 @@ def _arguments() -> argparse.Namespace:
 
 def _crash(arguments: argparse.Namespace) -> kdump_guest.Crash:
     machine = Recipe(arguments.out.name, tuple(arguments.suite.split(',')), kernel=arguments.kernel,
-                     mem=arguments.mem, smp=arguments.smp, append=arguments.append)
+                     mem=arguments.mem, smp=arguments.smp, append=arguments.append,
+                     qemu_args=('-cpu', arguments.cpu) if arguments.cpu else ())
     steps = tuple(kdump_guest.Step(str(number), line, leave_mib=arguments.leave)
                   for number, line in enumerate(arguments.step, 1))
     programs = [Program(path.name, path) for path in arguments.program] + \

@@ -133,6 +133,24 @@ TEST_F(ClassSampleTest, TotalsAreWeighted) {
   EXPECT_EQ(sample.total(all).error, 0);
 }
 
+TEST_F(ClassSampleTest, WhatIsNotThereIsAHole) {
+  constexpr std::uint64_t kPage = 4096;
+  const Pfn begin = SyntheticKernel::kSection + 500;
+  // Parts of pages stay.
+  const MemoryRange range{{begin * kPage - 1}, {(begin + 3000) * kPage + 1}};
+  auto sample = ClassSample::take(model, kernel.memory, {}, kWhole, {&range, 1});
+  ASSERT_TRUE(sample);
+  EXPECT_EQ(sample->pages(PageClass::hole).value, 3000);
+  const ClassSample all = take(kWhole);
+  double pages = 0;
+  for (std::size_t c = 0; c < kPageClasses; ++c) {
+    if (static_cast<PageClass>(c) == PageClass::hole) continue;
+    pages +=
+        all.pages(static_cast<PageClass>(c)).value - sample->pages(static_cast<PageClass>(c)).value;
+  }
+  EXPECT_EQ(pages, 3000);
+}
+
 TEST_F(ClassSampleTest, NoMemoryAtAll) {
   kernel.memory.clear_ranges();
   const ClassSample sample = take(kSlices);

@@ -42,6 +42,31 @@ TEST_F(CrashKernelTest, WithoutKexecThereIsNone) {
   EXPECT_EQ(read_crash_kernel(dir_.path()).reserved_bytes, 0U);
 }
 
+TEST_F(CrashKernelTest, WhereItIs) {
+  std::filesystem::create_directories(dir_.path() + "/proc");
+  std::ofstream(dir_.path() + "/proc/iomem") << "00001000-0009fbff : System RAM\n"
+                                                "00100000-3ffdbfff : System RAM\n"
+                                                "  2f000000-3affffff : Crash kernel\n"
+                                                "3ffdc000-3fffffff : Reserved\n"
+                                                "100000000-13fffffff : System RAM\n"
+                                                "  130000000-137ffffff : Crash kernel\n";
+  const auto ranges = read_crash_kernel(dir_.path()).ranges;
+  ASSERT_EQ(ranges.size(), 2U);
+  EXPECT_EQ(ranges[0].begin, PhysAddr{0x2f000000});
+  EXPECT_EQ(ranges[0].end, PhysAddr{0x3b000000});
+  EXPECT_EQ(ranges[1].end, PhysAddr{0x138000000});
+}
+
+TEST_F(CrashKernelTest, WhatIsNoRange) {
+  for (const char* text : {"", "\n\n", "00000000-00000000 : Crash kernel\n", " : Crash kernel",
+                           "10-20 : Crash kernels\n", "x-y : Crash kernel\n", "10 : Crash kernel\n",
+                           "20-10 : Crash kernel\n", "10- : Crash kernel\n"}) {
+    EXPECT_TRUE(crash_ranges(text).empty()) << text;
+  }
+  EXPECT_EQ(crash_ranges("10-20 : Crash kernel").size(), 1U) << "a last line without an end";
+  EXPECT_EQ(crash_ranges("10-20 : Crash kernel\n18-30 : Crash kernel\n").size(), 1U);
+}
+
 class ReadinessTest : public testing::Test {
  protected:
   [[nodiscard]] Readiness judged(const std::optional<CrashKernel>& crash = {}) const {
@@ -52,7 +77,7 @@ class ReadinessTest : public testing::Test {
 
 TEST_F(ReadinessTest, AKernelThatIsUnderstood) {
   EXPECT_TRUE(judged().ready()) << judged().obstacles.front();
-  EXPECT_TRUE(judged(CrashKernel{true, 256 * kMiB}).ready());
+  EXPECT_TRUE(judged(CrashKernel{true, 256 * kMiB, {}}).ready());
 }
 
 TEST_F(ReadinessTest, WhatWouldBeKeptIsAnObstacle) {
@@ -67,14 +92,14 @@ TEST_F(ReadinessTest, SoIsAMachineThatWouldBootNothing) {
   const Readiness none = judged(CrashKernel{});
   ASSERT_EQ(none.obstacles.size(), 1U);
   EXPECT_NE(none.obstacles.front().find("crashkernel="), std::string::npos);
-  const Readiness reserved = judged(CrashKernel{false, 256 * kMiB});
+  const Readiness reserved = judged(CrashKernel{false, 256 * kMiB, {}});
   ASSERT_EQ(reserved.obstacles.size(), 1U);
   EXPECT_NE(reserved.obstacles.front().find("loaded"), std::string::npos);
 }
 
 TEST_F(ReadinessTest, LittleMemoryIsWorthAWord) {
-  EXPECT_TRUE(judged(CrashKernel{true, kLeastCaptureKernel + 4 * kMiB}).advice.empty());
-  const Readiness r = judged(CrashKernel{true, kLeastCaptureKernel + 4 * kMiB - 1});
+  EXPECT_TRUE(judged(CrashKernel{true, kLeastCaptureKernel + 4 * kMiB, {}}).advice.empty());
+  const Readiness r = judged(CrashKernel{true, kLeastCaptureKernel + 4 * kMiB - 1, {}});
   EXPECT_TRUE(r.ready());
   ASSERT_EQ(r.advice.size(), 1U);
   EXPECT_NE(r.advice.front().find("need 100 MiB or more"), std::string::npos) << r.advice.front();
