@@ -25,13 +25,10 @@ void open_standard_streams() {
   if (fd >= 0) ::close(fd);
 }
 
-// Buffers are few, large, and held by turns: what one stage gives back is given back to the system
-// and not kept for whoever asks next, and threads share two arenas rather than take 64 MiB of
-// addresses each.
-void keep_little_memory() {
+// Threads ask for few and large buffers: they share two arenas of the allocator rather than take
+// 64 MiB of addresses each, and memory that others of them gave back.
+void share_arenas() {
   ::mallopt(M_ARENA_MAX, 2);
-  ::mallopt(M_MMAP_THRESHOLD, 128 << 10);
-  ::mallopt(M_TRIM_THRESHOLD, 128 << 10);
 }
 
 // A limit on file sizes, or a reader of messages that went away, is an error like others: what was
@@ -123,7 +120,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    vmsift::keep_little_memory();
+    vmsift::share_arenas();
     vmsift::open_standard_streams();
     vmsift::ignore_signals_of_writes();
     return vmsift::run(argc, argv);

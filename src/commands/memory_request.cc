@@ -104,8 +104,10 @@ MemoryPlan plan_run(const Options& options, Input& input, const Log& log) {
   if (plan.stride_bytes != 0) input.model->set_free_list_stride(plan.stride_bytes * 8);
   constexpr auto kib = [](std::uint64_t bytes) { return ceil_div<std::uint64_t>(bytes, 1024); };
   if (!plan.fits()) {
-    log.warning("{} KiB of memory are needed and {} KiB are available: it is tried all the same",
-                kib(plan.needed), kib(*plan.available));
+    log.warning(
+        "{} KiB of memory are needed, of {} KiB that are available and have to do for the "
+        "page cache too: it is tried all the same",
+        kib(plan.needed), kib(*plan.available));
   } else if (plan.threads < threads) {
     log.common("{} of {} threads are used, since {} KiB of memory are available.", plan.threads,
                threads, kib(plan.available.value_or(0)));

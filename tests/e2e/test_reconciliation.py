@@ -124,7 +124,9 @@ class Contradicted(unittest.TestCase):
                         self.assertTrue(dump.rule['on'] or dump.rule['reason'], dump.rule)
                         if dump.verdicts:
                             self.assertIn('the mark of free pages is suspect', dump.verdicts[0])
-                            self.assertEqual(dump.stats['classes']['free']['pages'], dump.free['counted'])
+                            # CPUs may have pages in their lists that they have not yet counted.
+                            self.assertAlmostEqual(dump.stats['classes']['free']['pages'], dump.free['counted'],
+                                                   delta=dump.free['tolerance'])
 
     def test_a_wrong_counter_costs_nothing(self) -> None:
         for core, copy in self.each():
