@@ -5,6 +5,7 @@ SIGTERM and SIGINT end a run as an error does, at whatever write they come, in e
 from __future__ import annotations
 
 import filecmp
+import json
 import os
 import random
 import resource
@@ -193,8 +194,9 @@ class AskedFromOutside(unittest.TestCase):
 
     def test_a_file(self) -> None:
         """Sent twice, as timeout(1) does, and with what is told by default."""
-        process = self.start('-c', '-d', '0', '--num-threads', '2', self.core.path, self.target,
-                             stdout=subprocess.PIPE)
+        stats = os.path.join(self.folder, 'stats')
+        process = self.start('-c', '-d', '0', '--num-threads', '2', f'--stats=json:{stats}', self.core.path,
+                             self.target, stdout=subprocess.PIPE)
         self.wait_for(lambda: os.path.exists(self.target) and os.stat(self.target).st_blocks * 512 > 16 << 20)
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
@@ -205,6 +207,9 @@ class AskedFromOutside(unittest.TestCase):
                                      'analysed\n'), err)
         self.assertRegex(out, r'Incomplete: \d+ of \d+ pages saved; stopped by SIGTERM')
         self.assertNotIn('is saved to', out)
+        with open(stats, encoding='utf-8') as file:
+            told = json.load(file)['dump']
+        self.assertEqual((told['complete'], told['failure']), (False, 'stopped by SIGTERM'))
         self.assertEqual(judge.incomplete_faults(self.target), [])
         result = run.compare_pages(self.target, self.core.path)
         self.assertEqual(result.counts['differ'], 0, result.wrong)
