@@ -10,7 +10,7 @@
 
 namespace vmsift {
 
-// Threads and not tasks of oneTBB: each drives a pipeline, which waits for its own workers.
+// Threads of their own: each drives a pipeline, which waits for its own workers.
 void side_by_side(std::size_t tasks, unsigned threads,
                   const std::function<void(std::size_t)>& run) {
   std::atomic<std::size_t> next = 0;
@@ -27,7 +27,12 @@ void side_by_side(std::size_t tasks, unsigned threads,
     }
   };
   std::vector<std::thread> others;
-  for (std::size_t i = 1; i < std::min<std::size_t>(threads, tasks); ++i) others.emplace_back(work);
+  try {
+    for (std::size_t i = 1; i < std::min<std::size_t>(threads, tasks); ++i)
+      others.emplace_back(work);
+  } catch (const std::exception&) {
+    // No more threads are to be had: those that are there, the caller at least, do all tasks.
+  }
   work();
   for (std::thread& other : others) other.join();
   if (failure) std::rethrow_exception(failure);

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <filesystem>
 #include <memory>
 #include <numeric>
 #include <stdexcept>
@@ -138,11 +140,23 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Pipeline,
                                   std::to_string(p.param.slots);
                          });
 
+// Threads that this process has.
+std::size_t threads_here() {
+  std::size_t number = 0;
+  for ([[maybe_unused]] const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    ++number;
+  }
+  return number;
+}
+
 TEST(PipelineAlone, OneThreadStartsNoOther) {
   const auto caller = std::this_thread::get_id();
+  const std::size_t before = threads_here();
   int left = 10;
   bool elsewhere = false;
-  const auto check = [&] { elsewhere = elsewhere || std::this_thread::get_id() != caller; };
+  const auto check = [&] {
+    elsewhere = elsewhere || std::this_thread::get_id() != caller || threads_here() > before;
+  };
   run_pipeline(1, 4,
                {.produce =
                     [&](std::size_t) {
@@ -160,6 +174,59 @@ TEST(PipelineAlone, OneThreadStartsNoOther) {
                       return true;
                     }});
   EXPECT_FALSE(elsewhere);
+}
+
+// Two items are in work at the same time: each waits for the other. While the first is produced the
+// other thread falls asleep, and has to be woken.
+TEST(PipelineAlone, TwoThreadsWorkSideBySide) {
+  int left = 2;
+  std::atomic<int> there = 0;
+  std::atomic<bool> met = false;
+  run_pipeline(2, 2,
+               {.produce =
+                    [&](std::size_t) {
+                      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                      return left-- > 0;
+                    },
+                .work =
+                    [&](std::size_t, unsigned) {
+                      ++there;
+                      const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+                      while (there != 2 && std::chrono::steady_clock::now() < end) {
+                        std::this_thread::yield();
+                      }
+                      if (there == 2) met = true;
+                    },
+                .consume = [](std::size_t) { return true; }});
+  EXPECT_TRUE(met);
+}
+
+// A slow first item does not keep the others from being worked on, as far as there are slots.
+TEST(PipelineAlone, WorkGoesOnBehindASlowItem) {
+  constexpr int kSlots = 4;
+  int next = 0;
+  int items[kSlots] = {};
+  std::atomic<int> done = 0;
+  bool all_others = false;
+  run_pipeline(2, kSlots,
+               {.produce =
+                    [&](std::size_t slot) {
+                      if (next == kSlots) return false;
+                      items[slot] = next++;
+                      return true;
+                    },
+                .work =
+                    [&](std::size_t slot, unsigned) {
+                      const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+                      while (items[slot] == 0 && done != kSlots - 1 &&
+                             std::chrono::steady_clock::now() < end) {
+                        std::this_thread::yield();
+                      }
+                      if (items[slot] == 0) all_others = done == kSlots - 1;
+                      ++done;
+                    },
+                .consume = [](std::size_t) { return true; }});
+  EXPECT_TRUE(all_others);
 }
 
 TEST(PipelineAlone, ThisProcessMayRunSomewhere) {
