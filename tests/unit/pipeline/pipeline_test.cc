@@ -181,7 +181,7 @@ TEST(PipelineAlone, OneThreadStartsNoOther) {
 TEST(PipelineAlone, TwoThreadsWorkSideBySide) {
   int left = 2;
   std::atomic<int> there = 0;
-  std::atomic<bool> met = false;
+  std::atomic<int> met = 0;
   run_pipeline(2, 2,
                {.produce =
                     [&](std::size_t) {
@@ -195,10 +195,10 @@ TEST(PipelineAlone, TwoThreadsWorkSideBySide) {
                       while (there != 2 && std::chrono::steady_clock::now() < end) {
                         std::this_thread::yield();
                       }
-                      if (there == 2) met = true;
+                      if (there == 2) ++met;
                     },
                 .consume = [](std::size_t) { return true; }});
-  EXPECT_TRUE(met);
+  EXPECT_EQ(met, 2) << "the first one too";
 }
 
 // A slow first item does not keep the others from being worked on, as far as there are slots.
