@@ -46,6 +46,8 @@ if(VMSIFT_STATIC_LIBS)
     endif()
   endforeach()
   target_link_libraries(PkgConfig::libelf INTERFACE ZLIB::ZLIB)
-  set(VMSIFT_FMT fmt::fmt-header-only)  # Debian has no archive of it
+  # Debian has no archive of {fmt}. Without a locale's separators it leaves out all that libstdc++ has of locales.
+  set(VMSIFT_FMT fmt::fmt-header-only)
+  target_compile_definitions(vmsift_flags INTERFACE "FMT_STATIC_THOUSANDS_SEPARATOR=','")
   target_link_options(vmsift_flags INTERFACE -static-libstdc++ -static-libgcc)
 endif()
