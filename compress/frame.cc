@@ -12,6 +12,9 @@
 namespace vmsift {
 namespace {
 
+// Measured; tables grow with the frame up to 256 KiB. LZ4's are on the stack.
+constexpr std::size_t kZstdMemory = 576U << 10;
+constexpr std::size_t kLz4Memory = 32U << 10;
 constexpr int kZstdLevel = 1;  // pages by the hundred: the next levels gain 5 % and cost half more
 
 class ZstdFrames final : public FrameEncoder {
@@ -85,8 +88,8 @@ constexpr std::array<std::byte, 19> kLz4Before = {
 constexpr std::array<std::byte, 4> kLz4After = {};
 
 constinit const FrameFormat kFormats[] = {
-    {"zstd", ZSTD_compressBound, make_encoder<ZstdFrames>, {kZstdBefore, {}}},
-    {"lz4", lz4_bound, make_encoder<Lz4Frames>, {kLz4Before, kLz4After}},
+    {"zstd", ZSTD_compressBound, kZstdMemory, make_encoder<ZstdFrames>, {kZstdBefore, {}}},
+    {"lz4", lz4_bound, kLz4Memory, make_encoder<Lz4Frames>, {kLz4Before, kLz4After}},
 };
 
 }  // namespace

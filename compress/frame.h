@@ -32,6 +32,7 @@ struct StoredFrame {
 struct FrameFormat {
   std::string_view name;                       // as in --stream NAME
   std::size_t (*bound)(std::size_t plain);     // bytes that the frame of so many may take
+  std::size_t memory;                          // bytes that one encoder takes, for the memory plan
   std::unique_ptr<FrameEncoder> (*encoder)();  // nullptr: out of memory
   // A frame of kStoredFrameBytes bytes that are not compressed and have no checksum: they can be
   // written later.

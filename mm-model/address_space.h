@@ -18,6 +18,9 @@ namespace vmsift {
 
 class AddressSpace {
  public:
+  // Bytes that it holds beside its reader.
+  static constexpr std::size_t memory(std::size_t page_size) { return kCachedPages * page_size; }
+
   // `layout` and `source` must outlive it.
   AddressSpace(const AddressLayout& layout, const MemorySource& source);
 

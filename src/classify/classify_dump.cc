@@ -35,7 +35,7 @@ Result<ClassifyTotals> classify_dump(const MemorySource& source, const KernelMod
   Pfn next = 0;
   Pfn passed = 0;  // pages of windows that have no memory at all
   std::vector<std::unique_ptr<WindowScanner>> scanners(std::max(1U, threads));
-  std::vector<Slot> slots(threads <= 1 ? 1 : 2 * std::size_t{threads});
+  std::vector<Slot> slots(window_slots(threads));
   std::optional<Error> failure;
 
   run_pipeline(threads, slots.size(),

@@ -23,4 +23,16 @@ Result<ClassifyTotals> classify_dump(const MemorySource& source, const KernelMod
                                      ClassSet dropped, unsigned threads, const WindowSink& sink,
                                      const std::vector<PfnRange>* unused_vmemmap = nullptr);
 
+// Windows that may be in memory at a time with this many threads.
+constexpr std::size_t window_slots(unsigned threads) {
+  return threads <= 1 ? 1 : 2 * std::size_t{threads};
+}
+
+// Bytes that classify_dump() takes at most, with readers of `reader_memory` bytes each.
+constexpr std::size_t classify_memory(unsigned threads, std::size_t page_size,
+                                      std::size_t reader_memory) {
+  return window_slots(threads) * sizeof(WindowResult) +
+         threads * WindowScanner::memory(page_size, reader_memory);
+}
+
 }  // namespace vmsift

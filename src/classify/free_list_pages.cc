@@ -31,10 +31,10 @@ std::shared_ptr<const FreeListPages::Stride> FreeListPages::stride_of(Pfn pfn, c
   for (const auto& stride : known_) {
     if (stride && stride->pages.begin <= pfn && pfn < stride->pages.end) return stride;
   }
-  const Pfn first = align_down(pfn, kStridePages);
+  const Pfn first = align_down(pfn, stride_pages_);
   auto stride = std::make_shared<Stride>();
-  stride->pages = {first, first + kStridePages};
-  stride->free.resize(kStridePages / 8);
+  stride->pages = {first, first + stride_pages_};
+  stride->free.resize(stride_pages_ / 8);
   const BitSpan bits(stride->free);
   const FreeListTotals totals = lists_.walk(stride->pages, map, memory, [&](PfnRange block) {
     const Pfn begin = std::max(block.begin, stride->pages.begin);

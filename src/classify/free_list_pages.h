@@ -2,7 +2,7 @@
 // Which pages are on the kernel's free lists, for kernels whose mark of free blocks is not known or
 // not to be trusted. Lists are not in the order of pages, so that one walk of them collects the
 // bits of a stride of page frames: memory does not grow with RAM, and the lists are walked once
-// for each 128 GiB of 4 KiB pages.
+// for each 128 GiB of 4 KiB pages; more often where there is no memory for that.
 #pragma once
 
 #include "filters/page_class.h"
@@ -22,13 +22,16 @@ namespace vmsift {
 class FreeListPages {
  public:
   static constexpr Pfn kStridePages = Pfn{1} << 25;  // 4 MiB of bits
+  static constexpr Pfn kLeastStridePages = Pfn{1} << 21;
 
   struct Stride {
     PfnRange pages;
     std::vector<std::byte> free;  // one bit a page frame
   };
 
-  explicit FreeListPages(FreeLists lists) : lists_(std::move(lists)) {}
+  // `stride_pages`: a power of two, at least a window.
+  FreeListPages(FreeLists lists, Pfn stride_pages)
+      : lists_(std::move(lists)), stride_pages_(stride_pages) {}
 
   // The stride that `pfn` is in. Any thread; the others wait while one walks the lists.
   std::shared_ptr<const Stride> stride_of(Pfn pfn, const MemoryMap& map, AddressSpace& memory);
@@ -40,6 +43,7 @@ class FreeListPages {
 
  private:
   const FreeLists lists_;
+  const Pfn stride_pages_;
   std::mutex mutex_;
   // Threads work on windows side by side, and so on two strides where these meet.
   std::array<std::shared_ptr<const Stride>, 2> known_;

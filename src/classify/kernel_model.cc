@@ -5,6 +5,7 @@
 #include "src/classify/self_check.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace vmsift {
 
@@ -29,6 +30,10 @@ KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
     model.map_.reset();
     model.no_memory_map_ = placed.message();
   }
+  // No larger than the machine.
+  model.free_list_stride_ =
+      std::clamp(std::bit_ceil(source.info().max_pfn), FreeListPages::kLeastStridePages,
+                 FreeListPages::kStridePages);
   model.detect_free_lists(source);
   model.update_rules();
   model.known_pages_ = self_check(model, source);
@@ -57,10 +62,15 @@ bool KernelModel::tells(PageClass page_class) const {
 }
 
 void KernelModel::use_free_lists() {
-  free_list_pages_ = std::make_unique<FreeListPages>(*free_lists_);
+  free_list_pages_ = std::make_unique<FreeListPages>(*free_lists_, free_list_stride_);
   substitutes_[static_cast<std::size_t>(PageClass::free)] =
       fmt::format("free lists of {} zones", free_lists_->zones());
   update_rules();
+}
+
+void KernelModel::set_free_list_stride(Pfn pages) {
+  free_list_stride_ = pages;
+  if (free_list_pages_) use_free_lists();
 }
 
 void KernelModel::use_free_marks() {

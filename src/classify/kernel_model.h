@@ -62,6 +62,10 @@ class KernelModel {
   [[nodiscard]] const std::optional<FreeLists>& free_lists() const { return free_lists_; }
   // What free pages are told by; nullptr: by their mark, or not at all.
   [[nodiscard]] FreeListPages* free_list_pages() const { return free_list_pages_.get(); }
+  // Page frames that one walk of the lists is for, now or should they be used later.
+  [[nodiscard]] Pfn free_list_stride() const { return free_list_stride_; }
+  // Before the first scanner; see FreeListPages.
+  void set_free_list_stride(Pfn pages);
   // Pages known to be the kernel's that the rules were tried on; see self_check.h.
   [[nodiscard]] std::size_t known_pages() const { return known_pages_; }
   [[nodiscard]] std::vector<Downgrade> downgrades() const;
@@ -96,6 +100,7 @@ class KernelModel {
   std::optional<Zones> zones_;
   std::string no_zones_;  // why
   std::optional<FreeLists> free_lists_;
+  Pfn free_list_stride_ = FreeListPages::kStridePages;
   std::unique_ptr<FreeListPages> free_list_pages_;  // where they are used
   std::size_t known_pages_ = 0;
   std::vector<std::string> warnings_;

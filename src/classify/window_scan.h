@@ -36,6 +36,12 @@ struct WindowResult {
 // One a thread.
 class WindowScanner {
  public:
+  // Bytes that one takes, with readers of `reader_memory` bytes each: for struct pages, for what
+  // they are mapped by, and for free lists.
+  static constexpr std::size_t memory(std::size_t page_size, std::size_t reader_memory) {
+    return kWindowBytes + 2 * AddressSpace::memory(page_size) + 3 * reader_memory;
+  }
+
   // `unused_vmemmap` are page frames of that class, sorted; it must outlive the scanner.
   WindowScanner(const KernelModel& model, const MemorySource& source, ClassSet dropped,
                 const std::vector<PfnRange>* unused_vmemmap = nullptr)

@@ -9,6 +9,7 @@
 #include "src/commands/dump_output.h"
 #include "src/commands/input.h"
 #include "src/commands/json_output.h"
+#include "src/commands/memory_request.h"
 #include "src/commands/split_ranges.h"
 #include "src/commands/vtop.h"
 #include "src/copy/copy_pages.h"
@@ -76,6 +77,7 @@ class CreateRun {
   RunReport report_;
   StageClock clock_;
   Input input_;
+  MemoryPlan plan_;
   std::optional<Reconciler> reconciler_;  // not where nothing is left out by rules
   std::vector<Member> members_;
   std::optional<SplitRanges> ranges_;     // of a split dump
@@ -118,7 +120,10 @@ Result<void> CreateRun::open() {
   report_.dumpfile =
       options_.flattened ? "STDOUT" : fmt::format("{}", fmt::join(options_.outputs, ", "));
   report_.codec = options_.codec->name;
-  report_.threads = thread_count(options_.threads);
+  plan_ = plan_run(options_, input_, log_);
+  report_.threads = plan_.threads;
+  report_.planned_memory = plan_.needed;
+  report_.available_memory = plan_.available;
   if (options_.command != Command::reassemble) {
     reconciler_.emplace(*input_.model, *input_.source, report_.threads);
   }

@@ -3,6 +3,8 @@
 
 #include "filters/filter.h"
 #include "mm-model/virtual_maps.h"
+#include "src/memory/available.h"
+#include "src/memory/memory_plan.h"
 #include "src/output/elf_writer.h"
 #include "src/output/file_sink.h"
 #include "src/output/flat_sink.h"
@@ -36,7 +38,7 @@ Result<std::unique_ptr<ByteSink>> make_sink(const Options& options, const std::s
     auto in = File::open(input, O_RDONLY);
     if (in && same_file(*in, path)) return error("{} is the input itself", path);
   }
-  auto file = FileSink::create(path, options.overwrite, limit);
+  auto file = FileSink::create(path, options.overwrite, limit, is_small(available_memory()));
   if (!file) return file.take_error();
   if (const FrameFormat* frames = frames_of(options)) {
     return std::unique_ptr<ByteSink>(std::make_unique<FramedFileSink>(std::move(*file), *frames));

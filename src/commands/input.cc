@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/commands/input.h"
 
+#include "src/commands/memory_request.h"
 #include "src/commands/note.h"
 #include "src/input/open.h"
+#include "src/memory/available.h"
 
 #include <array>
 #include <optional>
@@ -93,7 +95,7 @@ void check_match(Input& input, const ChosenNote& chosen, const GivenNote& given,
 
 Result<Input> open_input(const Options& options, const Log& log) {
   Input input;
-  auto source = open_dump(options.inputs, options.non_mmap ? ReadMode::read : ReadMode::map);
+  auto source = open_dump(options.inputs, read_mode(options, available_memory()));
   if (!source) return source.take_error();
   input.source = std::move(*source);
 

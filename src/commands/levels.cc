@@ -6,6 +6,7 @@
 #include "src/commands/commands.h"
 #include "src/commands/input.h"
 #include "src/commands/json_output.h"
+#include "src/commands/memory_request.h"
 #include "src/copy/measure_levels.h"
 #include "src/pipeline/pipeline.h"
 #include "src/report/levels_report.h"
@@ -36,7 +37,7 @@ Result<int> run_levels(const Options& options, const Log& log) {
   auto header = describe_dump(*input, 0);  // also says whether there can be a dump at all
   if (!header) return header.take_error();
 
-  const unsigned threads = thread_count(options.threads);
+  const unsigned threads = plan_run(options, *input, log).threads;
   Reconciler reconciler(*input->model, source, threads);
   if (auto settled = reconciler.settle(); !settled) return settled.take_error();
   report_reconciliation(reconciler.result(), log);

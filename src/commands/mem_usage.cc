@@ -7,6 +7,7 @@
 #include "src/commands/commands.h"
 #include "src/commands/input.h"
 #include "src/commands/json_output.h"
+#include "src/commands/memory_request.h"
 #include "src/copy/batch.h"
 #include "src/pipeline/pipeline.h"
 #include "src/report/mem_usage_report.h"
@@ -84,7 +85,7 @@ Result<MemUsage> measure_usage(const Input& input, unsigned threads, Progress& p
   MemUsage usage;
   Pfn next = 0;
   std::vector<std::unique_ptr<Worker>> workers(std::max(1U, threads));
-  std::vector<Slot> slots(threads <= 1 ? 1 : 2 * std::size_t{threads});
+  std::vector<Slot> slots(window_slots(threads));
   std::optional<Error> failure;
   run_pipeline(threads, slots.size(),
                {.produce =
@@ -139,7 +140,7 @@ Result<int> run_mem_usage(const Options& options, const Log& log) {
   if (auto checked = check_json(options); !checked) return checked.take_error();
 
   Progress progress(log, "Measuring pages", dump.max_pfn, dump.page_size);
-  const unsigned threads = thread_count(options.threads);
+  const unsigned threads = plan_run(options, *input, log).threads;
   Reconciler reconciler(*input->model, *input->source, threads);
   if (auto settled = reconciler.settle(); !settled) return settled.take_error();
   auto usage = measure_usage(*input, threads, progress);

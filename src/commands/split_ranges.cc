@@ -8,7 +8,7 @@
 namespace vmsift {
 namespace {
 
-constexpr std::uint64_t kMostBlocks = 65536;
+constexpr std::uint64_t kMostBlocks = SplitRanges::kMostMemory / sizeof(std::uint64_t);
 
 }  // namespace
 

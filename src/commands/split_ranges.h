@@ -22,6 +22,8 @@ class SplitRanges {
   // crash finds a member's descriptors by words of 64 pages.
   static constexpr Pfn kAlignment = 64;
 
+  static constexpr std::size_t kMostMemory = std::size_t{512} << 10;  // bytes
+
   // Ranges will begin at multiples of `block` page frames, which is rounded up to kAlignment, and
   // further where the table would become too long. 0: chosen here.
   SplitRanges(Pfn max_pfn, Pfn block);

@@ -26,13 +26,17 @@ struct Slot {
   std::size_t frame_bytes = 0;
 };
 
+// Bytes of a batch's stored pages.
+std::size_t room_of(const Codec& codec, std::size_t page_size) {
+  return std::max(kMaxBatchBytes, page_size) + codec.slack(page_size);
+}
+
 class Copier {
  public:
   Copier(const MemorySource& source, const CopyOptions& options)
       : source_(source),
         options_(options),
-        room_(std::max(kMaxBatchBytes, source.info().page_size) +
-              options.codec->slack(source.info().page_size)) {}
+        room_(room_of(*options.codec, source.info().page_size)) {}
 
   void work(Slot& slot, Worker& worker) const {
     prepare(worker);
@@ -110,6 +114,17 @@ void CopyResult::add(const CopyResult& other) {
   lost_pages += other.lost_pages;
   data_bytes += other.data_bytes;
   if (!other.lost_reason.empty()) lost_reason = other.lost_reason;
+}
+
+std::size_t copy_memory(const CopyOptions& options, std::size_t page_size,
+                        std::size_t reader_memory) {
+  std::size_t slot = sizeof(Slot) + room_of(*options.codec, page_size);
+  std::size_t worker = options.codec->memory(page_size) + reader_memory;
+  if (options.frames != nullptr) {
+    slot += options.frames->bound(room_of(*options.codec, page_size));
+    worker += options.frames->memory;
+  }
+  return batch_slots(options.threads) * slot + std::max(1U, options.threads) * worker;
 }
 
 Result<void> copy_pages(const MemorySource& source, NextWindow windows, const CopyOptions& options,

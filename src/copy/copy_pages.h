@@ -49,4 +49,9 @@ constexpr std::size_t batch_slots(unsigned threads) {
   return threads <= 1 ? 1 : threads + threads / 2 + 1;
 }
 
+// Bytes that copy_pages() takes at most, with readers of `reader_memory` bytes each. Of the codec,
+// the threads and the frames alone.
+std::size_t copy_memory(const CopyOptions& options, std::size_t page_size,
+                        std::size_t reader_memory);
+
 }  // namespace vmsift

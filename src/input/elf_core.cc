@@ -54,6 +54,12 @@ class ElfCore : public MemorySource {
   [[nodiscard]] std::unique_ptr<PageReader> reader() const override {
     return std::make_unique<ElfCoreReader>(*this);
   }
+  [[nodiscard]] std::size_t reader_memory() const override {
+    return elf_core_reader_memory(info_.page_size, mode_);
+  }
+  [[nodiscard]] std::size_t memory() const override {
+    return info_.virtual_ranges.size() * kElfCoreSegmentMemory;
+  }
 
  private:
   friend class ElfCoreReader;

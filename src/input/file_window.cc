@@ -32,7 +32,8 @@ Result<void> FileWindow::move_to(std::uint64_t offset, std::size_t length, Plan 
   const auto within = [length](std::uint64_t wanted, std::size_t most) {
     return std::max(length, static_cast<std::size_t>(std::min<std::uint64_t>(wanted, most)));
   };
-  if (mode_ == ReadMode::map && map(offset, length, within(plan.span, kMapBytes))) return {};
+  const std::size_t most = mode_ == ReadMode::map ? kMapBytes : kLittleMapBytes;
+  if (mode_ != ReadMode::read && map(offset, length, within(plan.span, most))) return {};
   return read(offset, length, within(plan.contiguous, kReadBytes));
 }
 

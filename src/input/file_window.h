@@ -14,12 +14,21 @@
 
 namespace vmsift {
 
-enum class ReadMode : std::uint8_t { map, read };
+// map_little: windows are small too, for a machine that counts its page tables.
+enum class ReadMode : std::uint8_t { map, map_little, read };
 
 class FileWindow {
  public:
   static constexpr std::size_t kMapBytes = 16U << 20;
+  static constexpr std::size_t kLittleMapBytes = 1U << 20;
   static constexpr std::size_t kReadBytes = 256U << 10;
+
+  // Bytes that a window takes: page tables of 8 bytes for each 4 KiB that it maps, which begin and
+  // end anywhere, or a buffer.
+  static constexpr std::size_t memory(ReadMode mode) {
+    if (mode == ReadMode::read) return kReadBytes;
+    return (mode == ReadMode::map ? kMapBytes : kLittleMapBytes) / 4096 * 8 + 4096;
+  }
 
   // `store` must outlive the window.
   FileWindow(const ByteStore& store, ReadMode mode);

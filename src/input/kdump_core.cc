@@ -29,6 +29,10 @@ class KdumpSource : public MemorySource {
   [[nodiscard]] std::unique_ptr<PageReader> reader() const override {
     return make_kdump_reader(members_, index_, zeros_, mode_);
   }
+  [[nodiscard]] std::size_t reader_memory() const override {
+    return kdump_reader_memory(info_.page_size, mode_);
+  }
+  [[nodiscard]] std::size_t memory() const override { return index_.memory(); }
 
  private:
   [[nodiscard]] const kdump::Header& header() const { return members_.front().header; }

@@ -22,6 +22,9 @@ class KdumpIndex {
   // Reads bitmap 2 once. `file` must outlive the index; its headers were checked.
   Result<void> load(const ByteStore& file, const kdump::Header& header);
 
+  // Bytes that it holds.
+  [[nodiscard]] std::size_t memory() const { return checkpoints_.size() * sizeof(checkpoints_[0]); }
+
   [[nodiscard]] std::uint64_t descriptors() const { return descriptors_; }  // of the whole machine
 
   // As MemorySource has them.

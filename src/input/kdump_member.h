@@ -41,5 +41,7 @@ Result<std::unique_ptr<MemorySource>> open_kdump_members(std::vector<KdumpMember
 std::unique_ptr<PageReader> make_kdump_reader(std::span<const KdumpMember> members,
                                               const KdumpIndex& index,
                                               std::span<const std::byte> zeros, ReadMode mode);
+// Bytes that it takes: pages of one fetch, descriptors, pages that stand apart, windows.
+std::size_t kdump_reader_memory(std::size_t page_size, ReadMode mode);
 
 }  // namespace vmsift

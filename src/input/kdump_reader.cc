@@ -278,4 +278,10 @@ std::unique_ptr<PageReader> make_kdump_reader(std::span<const KdumpMember> membe
   return std::make_unique<KdumpReader>(members, index, zeros, mode);
 }
 
+std::size_t kdump_reader_memory(std::size_t page_size, ReadMode mode) {
+  const std::size_t pages = std::max(FileWindow::kReadBytes, page_size);
+  const std::size_t strays = std::max(kStrayBytes, page_size);
+  return pages + strays + kMaxDescriptors * kdump::kDescriptorBytes + 2 * FileWindow::memory(mode);
+}
+
 }  // namespace vmsift

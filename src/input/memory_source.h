@@ -114,6 +114,10 @@ class MemorySource {
   [[nodiscard]] virtual Pfn next_window(Pfn from, std::uint64_t granule) const = 0;
 
   [[nodiscard]] virtual std::unique_ptr<PageReader> reader() const = 0;
+
+  // Bytes that a reader takes at most, and that the source itself holds: for the memory plan.
+  [[nodiscard]] virtual std::size_t reader_memory() const { return info().page_size; }
+  [[nodiscard]] virtual std::size_t memory() const { return 0; }
 };
 
 }  // namespace vmsift

@@ -11,10 +11,10 @@
 namespace vmsift {
 
 Result<std::unique_ptr<FileSink>> FileSink::create(const std::string& path, bool overwrite,
-                                                   std::uint64_t limit) {
+                                                   std::uint64_t limit, bool behind) {
   auto file = File::create_dump(path, overwrite);
   if (!file) return file.take_error();
-  return std::unique_ptr<FileSink>(new FileSink(std::move(*file), limit));
+  return std::unique_ptr<FileSink>(new FileSink(std::move(*file), limit, behind));
 }
 
 ByteSink::Written FileSink::write_some(std::uint64_t offset, std::span<const std::byte> bytes) {
@@ -35,6 +35,10 @@ ByteSink::Written FileSink::write_some(std::uint64_t offset, std::span<const std
   }
   if (written.bytes != 0) end_ = std::max(end_, offset + written.bytes);
   if (!written.failure && allowed < bytes.size()) written.failure = over_limit();
+  if (const int late = behind_ ? behind_->written(file_.fd(), written.bytes) : 0;
+      late != 0 && !written.failure) {
+    written.failure = failed(late, "writing to the disk what was written before");
+  }
   return written;
 }
 

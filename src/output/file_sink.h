@@ -5,17 +5,19 @@
 #include "compress/frame.h"
 #include "src/base/file.h"
 #include "src/output/byte_sink.h"
+#include "src/output/write_behind.h"
 
 #include <memory>
+#include <optional>
 
 namespace vmsift {
 
 class FileSink final : public ByteSink {
  public:
   // Creates `path` with mode 0600; an existing file only with `overwrite`. It takes at most `limit`
-  // bytes.
+  // bytes. `behind`: what is written must not stay in the page cache.
   static Result<std::unique_ptr<FileSink>> create(const std::string& path, bool overwrite,
-                                                  std::uint64_t limit);
+                                                  std::uint64_t limit, bool behind = false);
 
   [[nodiscard]] const std::string& name() const override { return file_.path(); }
   Written write_some(std::uint64_t offset, std::span<const std::byte> bytes) override;
@@ -38,9 +40,12 @@ class FileSink final : public ByteSink {
   Result<void> cut(std::uint64_t bytes);
 
  private:
-  FileSink(File file, std::uint64_t limit) : ByteSink(limit), file_(std::move(file)) {}
+  FileSink(File file, std::uint64_t limit, bool behind) : ByteSink(limit), file_(std::move(file)) {
+    if (behind) behind_.emplace();
+  }
 
   File file_;
+  std::optional<WriteBehind> behind_;
   std::uint64_t end_ = 0;
 };
 

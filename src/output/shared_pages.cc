@@ -5,6 +5,8 @@
 
 namespace vmsift {
 
+const std::size_t SharedPages::kMemory = kRemembered * sizeof(Entry);
+
 SharedPages::SharedPages(const MemorySource& source)
     : page_size_(source.info().page_size),
       reader_(source.reader()),

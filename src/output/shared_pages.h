@@ -19,6 +19,7 @@ namespace vmsift {
 class SharedPages {
  public:
   static constexpr std::size_t kRemembered = 4096;
+  static const std::size_t kMemory;  // bytes that it takes beside its reader, with small pages
 
   // `source` must outlive it.
   explicit SharedPages(const MemorySource& source);

@@ -2,6 +2,7 @@
 // The default: on oneTBB, and the only file that knows it.
 #include "src/pipeline/executor.h"
 #include "src/pipeline/handover.h"
+#include "src/pipeline/threads.h"
 
 #include <tbb/global_control.h>
 #include <tbb/parallel_pipeline.h>
@@ -49,6 +50,7 @@ void run_parallel(unsigned threads, std::size_t slots, const Stages& stages) {
         }
       });
   // oneTBB starts no more threads than CPUs unless it is told to.
+  const tbb::global_control stacks(tbb::global_control::thread_stack_size, kStackBytes);
   std::optional<tbb::global_control> limit;
   if (threads > usable_cpus()) limit.emplace(tbb::global_control::max_allowed_parallelism, threads);
   tbb::task_arena arena(static_cast<int>(threads));

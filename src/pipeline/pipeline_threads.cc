@@ -3,14 +3,13 @@
 // stage first, since that is what frees a slot. Items are as large as a batch or a window, so that
 // one lock is enough.
 #include "src/pipeline/executor.h"
+#include "src/pipeline/threads.h"
 
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <thread>
-#include <vector>
 
 namespace vmsift {
 namespace {
@@ -116,17 +115,14 @@ class Ring {
 
 void run_parallel(unsigned threads, std::size_t slots, const Stages& stages) {
   Ring ring(slots, stages);
-  std::vector<std::thread> others;
-  // More threads than slots would have nothing to do.
+  Threads others;
+  // More threads than slots would have nothing to do. Where no more are to be had, those that are
+  // there, the caller at least, do all of it.
   const auto wanted = static_cast<unsigned>(std::min<std::size_t>(threads, slots));
-  others.reserve(wanted - 1);
-  try {
-    for (unsigned i = 1; i < wanted; ++i) others.emplace_back([&ring, i] { ring.take_part(i); });
-  } catch (const std::exception&) {
-    // No more threads are to be had: those that are there, the caller at least, do all of it.
+  for (unsigned i = 1; i < wanted && others.start([&ring, i] { ring.take_part(i); }); ++i) {
   }
   ring.take_part(0);
-  for (std::thread& other : others) other.join();
+  others.join();
   ring.throw_failure();
 }
 

@@ -163,7 +163,9 @@ std::string report_json(const RunReport& report, const MemorySource& source,
   json.begin_object("memory")
       .field("peak_resident_bytes", report.memory.peak_resident)
       .field("anonymous_bytes", report.memory.anonymous)
-      .end_object();
+      .field("planned_bytes", report.planned_memory);
+  if (report.available_memory) json.field("available_bytes", *report.available_memory);
+  json.end_object();
   json.end_object();
   return json.take();
 }

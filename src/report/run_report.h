@@ -12,6 +12,7 @@
 #include "src/report/memory_use.h"
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,7 +30,9 @@ struct RunReport {
   CopyResult copied;
   std::uint64_t dump_bytes = 0;  // size of the dump file
   bool complete = false;
-  MemoryUse memory;  // with all buffers still held
+  MemoryUse memory;                               // with all buffers still held
+  std::uint64_t planned_memory = 0;               // bytes, at the most
+  std::optional<std::uint64_t> available_memory;  // bytes at the start; nullopt: not known
   std::vector<std::pair<std::string_view, double>> stage_seconds;
 };
 

@@ -71,7 +71,7 @@ def _beside_program(name: str) -> str | None:
     """A helper that the project built."""
     folders = [os.path.dirname(path) for path in (os.environ.get('KDUMP_COMPARE'), os.environ.get('VMSIFT')) if path]
     for folder in [*folders, os.path.join(ROOT, 'build', 'release')]:
-        for sub in ('', 'tests', 'tests/e2e'):
+        for sub in ('', 'tests', 'tests/e2e', 'tests/synthetic'):
             path = os.path.join(folder, sub, name)
             if os.access(path, os.X_OK):
                 return os.path.abspath(path)

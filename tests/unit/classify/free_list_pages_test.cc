@@ -105,7 +105,7 @@ TEST_F(FreeListPagesTest, AStrideIsWalkedForOnce) {
   zones.add(0x5000, 4, 0, false);
   const KernelModel model = kernel.model();
   AddressSpace memory(model.addresses(), kernel.memory);
-  FreeListPages pages(*model.free_lists());
+  FreeListPages pages(*model.free_lists(), FreeListPages::kStridePages);
   const auto first = pages.stride_of(0x123, *model.memory_map(), memory);
   EXPECT_EQ(first->pages, (PfnRange{0, FreeListPages::kStridePages}));
   EXPECT_EQ(first->free.size(), FreeListPages::kStridePages / 8);
@@ -116,6 +116,33 @@ TEST_F(FreeListPagesTest, AStrideIsWalkedForOnce) {
   EXPECT_EQ(std::count(second->free.begin(), second->free.end(), std::byte{0}),
             static_cast<std::ptrdiff_t>(second->free.size()));
   EXPECT_EQ(pages.stride_of(0, *model.memory_map(), memory), first) << "two are remembered";
+}
+
+// With less memory for each walk there are more walks, and the same pages are free.
+TEST_F(FreeListPagesTest, SmallerStridesFindTheSame) {
+  zones.add(0x5000, 4, 0, false);
+  zones.add(0xc000, 6, 0, false);
+  KernelModel model = kernel.model();
+  AddressSpace memory(model.addresses(), kernel.memory);
+  FreeListPages pages(*model.free_lists(), 0x8000);
+  const auto first = pages.stride_of(0x7fff, *model.memory_map(), memory);
+  const auto second = pages.stride_of(0x8000, *model.memory_map(), memory);
+  EXPECT_EQ(first->pages, (PfnRange{0, 0x8000}));
+  EXPECT_EQ(second->pages, (PfnRange{0x8000, 0x10000}));
+  EXPECT_EQ(second->free.size(), 0x8000U / 8);
+  EXPECT_EQ(first->free[0x5000 / 8], std::byte{0xff});
+  EXPECT_EQ(second->free[(0xc000 - 0x8000) / 8], std::byte{0xff});
+}
+
+// No walk is for more page frames than there are.
+TEST_F(FreeListPagesTest, TheStrideFitsTheMachine) {
+  KernelModel model = kernel.model();
+  EXPECT_EQ(model.free_list_stride(), FreeListPages::kLeastStridePages);
+  model.use_free_lists();
+  model.set_free_list_stride(0x8000);
+  ASSERT_NE(model.free_list_pages(), nullptr);
+  AddressSpace memory(model.addresses(), kernel.memory);
+  EXPECT_EQ(model.free_list_pages()->stride_of(0, *model.memory_map(), memory)->pages.end, 0x8000U);
 }
 
 }  // namespace
