@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The only place that knows oneTBB: items are produced one after the other, worked on in parallel
-// and consumed one after the other in the order in which they were produced. What comes out does
-// therefore not depend on the number of threads. Waiting threads sleep.
+// Items are produced one after the other, worked on in parallel and consumed one after the other in
+// the order in which they were produced. What comes out does therefore not depend on the number of
+// threads, nor on what runs them (executor.h). Waiting threads sleep.
 #pragma once
 
 #include <cstddef>

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/pipeline/side_by_side.h"
 
+#include "src/pipeline/threads.h"
+
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
-#include <thread>
-#include <vector>
 
 namespace vmsift {
 
-// Threads and not tasks of oneTBB: each drives a pipeline, which waits for its own workers.
+// Threads of their own: each drives a pipeline, which waits for its own workers.
 void side_by_side(std::size_t tasks, unsigned threads,
                   const std::function<void(std::size_t)>& run) {
   std::atomic<std::size_t> next = 0;
@@ -26,10 +26,12 @@ void side_by_side(std::size_t tasks, unsigned threads,
       }
     }
   };
-  std::vector<std::thread> others;
-  for (std::size_t i = 1; i < std::min<std::size_t>(threads, tasks); ++i) others.emplace_back(work);
+  Threads others;
+  // Where no more threads are to be had, those that are there, the caller at least, do all tasks.
+  for (std::size_t i = 1; i < std::min<std::size_t>(threads, tasks) && others.start(work); ++i) {
+  }
   work();
-  for (std::thread& other : others) other.join();
+  others.join();
   if (failure) std::rethrow_exception(failure);
 }
 

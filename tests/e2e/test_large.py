@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Runs alone: measures memory.
 """A machine of 256 GiB takes no more memory than one of 16 GiB, in each form of output (bench/scale.py goes on to
 4 TiB). Both are made up: page tables, sections and struct pages are all there, the rest of the file is holes."""
 from __future__ import annotations

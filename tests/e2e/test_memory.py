@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# Runs alone: measures memory.
 """A machine that has little memory: what is planned is enough and not far too much, plans shrink and give the same
 bytes, the page cache does not fill, and nothing but the dump is written anywhere.
 

@@ -2,6 +2,7 @@
 """What is here to test with: the program, real vmcores, peers, the page checker.
 
 VMSIFT               the program (default: build/release/vmsift of this checkout)
+VMSIFT_MINIMAL       that of the preset minimal (default: build/minimal/vmsift of this checkout)
 VMSIFT_CACHE         where vmcores/ and peers/ are (default: ${XDG_CACHE_HOME:-~/.cache}/vmsift)
 VMSIFT_VMCORES       another folder of vmcores
 VMSIFT_REQUIRE_REAL  1: something missing is a failure, not a skip
@@ -45,6 +46,13 @@ def program() -> str:
     path = os.environ.get('VMSIFT') or os.path.join(ROOT, 'build', 'release', 'vmsift')
     if not os.access(path, os.X_OK):
         raise missing(f'no program to test at {path}: build it, or set VMSIFT')
+    return os.path.abspath(path)
+
+
+def minimal_program() -> str:
+    path = os.environ.get('VMSIFT_MINIMAL') or os.path.join(ROOT, 'build', 'minimal', 'vmsift')
+    if not os.access(path, os.X_OK):
+        raise missing(f'no program of the preset minimal at {path}: build it, or set VMSIFT_MINIMAL')
     return os.path.abspath(path)
 
 

@@ -60,9 +60,9 @@ FORMS = {
 }
 
 
-def make(form: Form, level: int, sources: list[str], target: str, *extra: str) -> list[str]:
+def make(form: Form, level: int, sources: list[str], target: str, *extra: str, program: str = '') -> list[str]:
     """The files that were written; `target` is the first part of their names."""
-    argv = [env.program(), '--message-level', '4', '-f', '-d', str(level), *form.options, *extra, *sources]
+    argv = [program or env.program(), '--message-level', '4', '-f', '-d', str(level), *form.options, *extra, *sources]
     targets = [f'{target}.{i}' for i in range(form.files)]
     if form.stream:
         with open(targets[0], 'wb') as out:

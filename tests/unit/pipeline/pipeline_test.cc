@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <numeric>
 #include <stdexcept>
@@ -138,11 +139,23 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Pipeline,
                                   std::to_string(p.param.slots);
                          });
 
+// Threads that this process has.
+std::size_t threads_here() {
+  std::size_t number = 0;
+  for ([[maybe_unused]] const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    ++number;
+  }
+  return number;
+}
+
 TEST(PipelineAlone, OneThreadStartsNoOther) {
   const auto caller = std::this_thread::get_id();
+  const std::size_t before = threads_here();
   int left = 10;
   bool elsewhere = false;
-  const auto check = [&] { elsewhere = elsewhere || std::this_thread::get_id() != caller; };
+  const auto check = [&] {
+    elsewhere = elsewhere || std::this_thread::get_id() != caller || threads_here() > before;
+  };
   run_pipeline(1, 4,
                {.produce =
                     [&](std::size_t) {

@@ -37,14 +37,14 @@ TEST(SideBySide, EveryTaskRunsOnceAndNoMoreAtATimeThanThreads) {
 
 TEST(SideBySide, TheyReallyRunNextToEachOther) {
   std::atomic<int> there = 0;
-  std::atomic<bool> met = false;
+  std::atomic<int> met = 0;
   side_by_side(2, 2, [&](std::size_t) {
     ++there;
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (there != 2 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-    if (there == 2) met = true;
+    if (there == 2) ++met;
   });
-  EXPECT_TRUE(met);
+  EXPECT_EQ(met, 2) << "the first one too";
 }
 
 TEST(SideBySide, OneThreadIsTheCallers) {
