@@ -69,9 +69,10 @@ def middle(runs: list[dict], *fields: str) -> float:
 def row(codec: str, program: str, runs: list[dict], peer_runs: list[dict]) -> str:
     """Wall time is the median, processor time the least, memory the worst of all rounds."""
     paired = median((a['wall_s'] + a['sync_s']) / (b['wall_s'] + b['sync_s']) for a, b in zip(runs, peer_runs))
-    worst = {field: max(run[field] for run in runs) for field in ('anon_most', 'rss_most', 'dirty_most', 'threads_most')}
-    cells = [f'-{codec}', program, f'{middle(runs, "wall_s", "sync_s"):.2f}', f'{min(run["user_s"] + run["system_s"] for run in runs):.2f}',
-             f'{paired:.2f}', worst['anon_most'], worst['rss_most'],
+    worst = {field: max(run[field] for run in runs)
+             for field in ('anon_most', 'rss_most', 'dirty_most', 'threads_most')}
+    cells = [f'-{codec}', program, f'{middle(runs, "wall_s", "sync_s"):.2f}',
+             f'{min(run["user_s"] + run["system_s"] for run in runs):.2f}', f'{paired:.2f}', worst['anon_most'], worst['rss_most'],
              max(run['available_first'] - run['available_least'] for run in runs),
              min(run['available_least'] for run in runs), worst['dirty_most'],
              max(run['cached_most'] - run['cached_first'] for run in runs), worst['threads_most']]

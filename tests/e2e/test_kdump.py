@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Real kdumps: a kernel crashes, its capture kernel runs vmsift on /proc/vmcore, and what is on the disk afterwards is
-judged by all of that memory, by the crashed kernel's own page flags, by makedumpfile in the same crash, and by crash(8).
+judged by all of that memory, by the crashed kernel's own page flags, by makedumpfile in the same crash, and by the
+debugger crash.
 
 In the capture kernel nothing can be written but the disks for dumps (capture_init.sh), and every exit status must tell
 the truth about what is there.
