@@ -72,7 +72,8 @@ def row(codec: str, program: str, runs: list[dict], peer_runs: list[dict]) -> st
     worst = {field: max(run[field] for run in runs)
              for field in ('anon_most', 'rss_most', 'dirty_most', 'threads_most')}
     cells = [f'-{codec}', program, f'{middle(runs, "wall_s", "sync_s"):.2f}',
-             f'{min(run["user_s"] + run["system_s"] for run in runs):.2f}', f'{paired:.2f}', worst['anon_most'], worst['rss_most'],
+             f'{min(run["user_s"] + run["system_s"] for run in runs):.2f}', f'{paired:.2f}',
+             worst['anon_most'], worst['rss_most'],
              max(run['available_first'] - run['available_least'] for run in runs),
              min(run['available_least'] for run in runs), worst['dirty_most'],
              max(run['cached_most'] - run['cached_first'] for run in runs), worst['threads_most']]
