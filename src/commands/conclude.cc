@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/commands/conclude.h"
 
+#include "src/base/stop_request.h"
 #include "src/cli/texts.h"
 #include "src/commands/commands.h"
 #include "src/commands/json_output.h"
@@ -65,7 +66,9 @@ int conclude(const Options& options, const Log& log, const Input& input, RunRepo
     report.complete = false;
     report.failure = failure->message();
     log.error(report.failure);
-    if (!members.begun()) {
+    // A stream cannot be removed, and was ended.
+    const bool empty = stop_requested() && report.copied.pages == 0 && !options.flattened;
+    if (!members.begun() || empty) {
       const bool no_space = members.out_of_space();
       members.discard();
       tell(nothing_saved_lines(run_facts(options, input, report)), log);

@@ -22,8 +22,8 @@ struct Input {
   std::uint64_t vmcoreinfo_size = 0;
 };
 
-// Warnings and downgrades are shown as they are found. What -i or -x names may be of another kernel:
-// that is an error of kind mismatch.
+// Warnings and downgrades are shown as they are found. What -i or -x names may be of another
+// kernel: that is an error of kind mismatch.
 Result<Input> open_input(const Options& options, const Log& log);
 
 // The header of a dump of this input; sizes and level included.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Preloaded into a program, kills it at a write: KILL_AT_WRITE=N, from 1 on. Of a write of bytes
-// the first half is done before. Without it the calls are counted, and the number is written to the
-// file KILL_COUNT when the program ends. Messages (descriptors 1 and 2) do not count.
+// the first half is done before. With KILL_SIGNAL=S it gets that signal in place of SIGKILL, and if
+// it lives on the write is done as it was meant. Without KILL_AT_WRITE the calls are counted, and
+// the number is written to the file KILL_COUNT when the program ends. Messages (descriptors 1 and
+// 2) do not count.
 //
 //   cc -shared -fPIC -O2 -o kill_at_write.so kill_at_write.c
 #define _GNU_SOURCE
@@ -18,9 +20,12 @@
 static atomic_long calls;
 
 static int last(void) {
-  const char *at = getenv("KILL_AT_WRITE");
+  const char* at = getenv("KILL_AT_WRITE");
+  const char* with = getenv("KILL_SIGNAL");
   const long call = atomic_fetch_add(&calls, 1) + 1;
-  return at && call == atol(at);
+  if (!at || call != atol(at)) return 0;
+  if (with) kill(getpid(), atoi(with));
+  return !with;
 }
 
 static void die(void) {
@@ -28,14 +33,14 @@ static void die(void) {
   for (;;) pause();
 }
 
-ssize_t pwrite64(int fd, const void *from, size_t n, off64_t at) {
+ssize_t pwrite64(int fd, const void* from, size_t n, off64_t at) {
   const int now = last();
   const ssize_t done = syscall(SYS_pwrite64, fd, from, now ? n / 2 : n, at);
   if (now) die();
   return done;
 }
 
-ssize_t writev(int fd, const struct iovec *parts, int n) {
+ssize_t writev(int fd, const struct iovec* parts, int n) {
   if (fd > 2 && last()) {
     syscall(SYS_write, fd, parts[0].iov_base, parts[0].iov_len);
     if (n > 1) syscall(SYS_write, fd, parts[1].iov_base, parts[1].iov_len / 2);
@@ -60,8 +65,8 @@ int fdatasync(int fd) {
 }
 
 __attribute__((destructor)) static void tell(void) {
-  const char *to = getenv("KILL_COUNT");
-  FILE *file = to ? fopen(to, "w") : NULL;
+  const char* to = getenv("KILL_COUNT");
+  FILE* file = to ? fopen(to, "w") : NULL;
   if (!file) return;
   fprintf(file, "%ld\n", atomic_load(&calls));
   fclose(file);

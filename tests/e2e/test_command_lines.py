@@ -107,6 +107,13 @@ def console(test: Rows, ran: Ran) -> None:
     test.assertIn('The dumpfile is saved to dir/vmcore-incomplete.', text)
     test.assertEqual(text.split()[-2:], [ran.name, 'Completed.'])
     test.assertEqual(ran.out + ran.err, '')
+    lines = text.splitlines()
+    test.assertEqual([line for line in lines if len(line) > 80], [], 'a console has 80 columns')
+    start, end = (next(i for i, line in enumerate(lines) if line.startswith(word)) for word in ('Classify', 'Kept:'))
+    test.assertLessEqual(start, 3, 'before the dump')
+    test.assertLessEqual(len(lines) - end, 12, 'after it')
+    test.assertRegex(text, r'(?m)^Expected: [\d.]+ [KMG]iB ')
+    test.assertIn('\nTo open it: crash VMLINUX dir/vmcore-incomplete\n', text)
 
 
 def flagged(name: str) -> Check:

@@ -16,12 +16,11 @@ import tempfile
 import time
 import unittest
 
-from lib import env, judge, modes, partial, run
+from lib import atwrite, env, judge, modes, partial, run
 from lib.modes import Mode
 
 POINTS = 24
 THREADS = ('1', '2', '8')
-PRELOADED = os.path.join(env.E2E, 'kill_at_write.c')
 
 folder: str
 memory: partial.Memory
@@ -44,32 +43,10 @@ def tearDownModule() -> None:
 class AtAWrite(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        cls.library = os.path.join(folder, 'kill_at_write.so')
-        try:
-            subprocess.run(['cc', '-shared', '-fPIC', '-O2', '-o', cls.library, PRELOADED], check=True,
-                           capture_output=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise env.missing(f'kill_at_write.c cannot be built here: {error}') from None
-
-    def write(self, mode: Mode, threads: str, **how: str) -> tuple[run.Result, str]:
-        target = os.path.join(folder, 'dump')
-        for path in modes.files(mode, target):
-            if os.path.exists(path):
-                os.unlink(path)
-        # An address sanitizer wants to be the first library otherwise.
-        environment = {**os.environ, 'LD_PRELOAD': self.library, 'ASAN_OPTIONS': 'verify_asan_link_order=0', **how}
-        extra = () if mode.stdin else ('--num-threads', threads)
-        return modes.write(mode, sources.of(mode), target, *extra, environment=environment), target
-
-    def calls(self, mode: Mode, threads: str) -> int:
-        count = os.path.join(folder, 'count')
-        done, _ = self.write(mode, threads, KILL_COUNT=count)
-        self.assertEqual(done.status, 0, done)
-        with open(count, encoding='ascii') as file:
-            return int(file.read())
+        cls.preloaded = atwrite.Preloaded(folder, sources)
 
     def check(self, mode: Mode, call: int, calls: int, threads: str) -> int:
-        done, target = self.write(mode, threads, KILL_AT_WRITE=str(call))
+        done, target = self.preloaded.write(mode, threads, KILL_AT_WRITE=str(call))
         if done.status == 0 and threads != '1':
             return memory.kept      # threads write in fewer pieces now and then
         self.assertEqual(done.status, -signal.SIGKILL, done)
@@ -92,7 +69,7 @@ class AtAWrite(unittest.TestCase):
         mode = modes.BY_NAME[name]
         most = 0
         for number, threads in enumerate(THREADS):
-            calls = self.calls(mode, threads)
+            calls = self.preloaded.calls(mode, threads)
             points = {1, 2, 3, 4, calls - 3, calls - 2, calls - 1, calls} | \
                 {calls * k // (POINTS - 8) for k in range(1, POINTS - 8)}
             points = sorted(point for point in points if 0 < point <= calls)

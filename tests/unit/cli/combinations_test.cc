@@ -62,7 +62,8 @@ TEST(Combinations, WhatVmsiftCanDo) {
 
 TEST(Combinations, OneModeAtATime) {
   const std::vector<Words> modes = {{"-R"},          {"--reassemble"},       {"--dump-dmesg"},
-                                    {"--mem-usage"}, {"-g", "n", "-x", "v"}, {"--levels"}, {"--estimate"}};
+                                    {"--mem-usage"}, {"-g", "n", "-x", "v"}, {"--levels"},
+                                    {"--estimate"}};
   for (const Words& one : modes) {
     for (const Words& other : modes) {
       if (one == other) continue;

@@ -3,6 +3,7 @@
 #include "src/commands/vmlinux.h"
 
 #include "mm-model/vmcoreinfo.h"
+#include "src/base/stop_request.h"
 #include "src/commands/commands.h"
 #include "tests/unit/support/temp_dir.h"
 #include "tests/unit/support/test_bytes.h"
@@ -54,6 +55,12 @@ TEST_F(ReaderTest, ASignalIsAnError) {
   ASSERT_FALSE(text);
   EXPECT_EQ(text.message(), "the kernel: vmsift-vmcoreinfo was ended by signal 9");
   EXPECT_NE(run("kill -XCPU $$").message().find("takes too long"), std::string::npos);
+}
+
+TEST_F(ReaderTest, IsNotWaitedForWhenTheRunIsToEnd) {
+  const StopListener listener;
+  ::raise(SIGTERM);
+  EXPECT_EQ(run("exec sleep 1000").message(), "stopped by SIGTERM");
 }
 
 TEST_F(ReaderTest, TextWithoutEndIsCutOff) {

@@ -40,6 +40,7 @@ RunReport sample(unsigned level) {
                    .lost_reason = ""};
   report.dump_bytes = 200000;
   report.complete = true;
+  report.failure = "out of \"paper\"";
   report.stage_seconds = {{"open", 0.25}, {"copy", 1.5}};
   return report;
 }
@@ -150,6 +151,7 @@ TEST(ReportJson, IsJsonAndSaysWhatTheTableSays) {
   is("dump.zero_pages", "77");
   is("dump.bytes", "200000");
   is("dump.complete", "true");
+  is("dump.failure", "\"out of \\\"paper\\\"\"");
   is("seconds.copy", "1.500000");
   std::uint64_t total = 0;
   std::uint64_t kept = 0;
