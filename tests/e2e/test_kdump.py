@@ -219,6 +219,12 @@ class Linux61(Collected):
         self.assertIn('sysrq triggered crash', shown['log'])
         self.assertGreater(len(shown['ps'].splitlines()), 40)
 
+    def test_crash_opens_what_was_saved_as_the_summary_says(self) -> None:
+        self.assertIn('crash --minimal --zero_excluded VMLINUX /small/no_space', self.crashed.step('no_space')['output'])
+        done = run.run(debuggers.crash_program(), '--minimal', '--zero_excluded',
+                       debuggers.vmlinux_of(self.crashed.core), self.crashed.path('small/no_space'), stdin='quit\n')
+        self.assertIn('minimal mode commands', done.out, done)
+
 
 class Linux7(Collected):
     """Two CPUs, threads; the kernel's page flags are the judge, since makedumpfile 1.7.8 is wrong about this kernel."""
