@@ -177,7 +177,7 @@ static int listen_to(int output, struct tail* tail) {
   return got > 0;
 }
 
-// -1000: the kernel kills others where memory runs out, so that the report comes in any case.
+// -999: where memory runs out, the kernel kills the collector first. It would panic at -1000.
 static void set_oom_score(const char* score) {
   int file = open("/proc/self/oom_score_adj", O_WRONLY);
   if (file < 0) return;
@@ -252,7 +252,7 @@ static int run(const char* command, struct order order) {
   static struct tail tail;
   struct rusage usage;
   int output;
-  set_oom_score("-1000");
+  set_oom_score("-999");
   if (order.leave_kib) leave(order.leave_kib);
   pid_t child = start(command, &output);
   if (child < 0) return complain("start");
