@@ -67,18 +67,20 @@ def middle(runs: list[dict], *fields: str) -> float:
 
 
 def row(codec: str, program: str, runs: list[dict], peer_runs: list[dict]) -> str:
-    """Times are medians, memory is the worst of all rounds."""
+    """Wall time is the median, processor time the least, memory the worst of all rounds."""
     paired = median((a['wall_s'] + a['sync_s']) / (b['wall_s'] + b['sync_s']) for a, b in zip(runs, peer_runs))
-    worst = {field: max(run[field] for run in runs) for field in ('anon_most', 'rss_most', 'dirty_most', 'threads_most')}
-    cells = [f'-{codec}', program, f'{middle(runs, "wall_s", "sync_s"):.2f}', f'{middle(runs, "user_s", "system_s"):.2f}',
-             f'{paired:.2f}', worst['anon_most'], worst['rss_most'],
+    worst = {field: max(run[field] for run in runs)
+             for field in ('anon_most', 'rss_most', 'dirty_most', 'threads_most')}
+    cells = [f'-{codec}', program, f'{middle(runs, "wall_s", "sync_s"):.2f}',
+             f'{min(run["user_s"] + run["system_s"] for run in runs):.2f}', f'{paired:.2f}',
+             worst['anon_most'], worst['rss_most'],
              max(run['available_first'] - run['available_least'] for run in runs),
              min(run['available_least'] for run in runs), worst['dirty_most'],
              max(run['cached_most'] - run['cached_first'] for run in runs), worst['threads_most']]
     return '| ' + ' | '.join(map(str, cells)) + ' |'
 
 
-HEADER = '''| | program | wall + sync s | user + sys s | / vmsift, paired | peak anon KiB | peak RSS KiB \
+HEADER = '''| | program | wall + sync s | least user + sys s | / vmsift, paired | peak anon KiB | peak RSS KiB \
 | MemAvailable taken KiB | least MemAvailable KiB | most Dirty KiB | page cache grew KiB | threads |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |'''
 
@@ -115,7 +117,6 @@ def parse() -> argparse.Namespace:
     option('--crashkernel', default='192M')
     option('--crash-cpus', type=int, default=1, metavar='N')
     option('--cpu', help="QEMU's CPU model: one without AVX is emulated at less cost")
-    option('--counted', action='store_true', help='time is the number of instructions: one is a nanosecond')
     option('--json', type=Path, metavar='FILE', help='every single number, for other eyes')
     option('--check', action='store_true', help='exit 1 when a goal is missed')
     return parser.parse_args()
@@ -126,7 +127,7 @@ def main() -> int:
     arguments = parse()
     programs = contenders(arguments)
     machine = Recipe('side-by-side', (arguments.suite,), kernel=arguments.kernel, mem=arguments.mem,
-                     qemu_args=('-cpu', arguments.cpu) if arguments.cpu else (), counted=arguments.counted)
+                     qemu_args=('-cpu', arguments.cpu) if arguments.cpu else ())
     crash = Crash(machine, tuple(steps(arguments, programs)), tuple(programs), arguments.crashkernel,
                   arguments.crash_cpus)
     with tempfile.TemporaryDirectory(prefix='vmsift-bench-') as folder, cache.only_one('guest'):

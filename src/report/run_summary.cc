@@ -179,7 +179,9 @@ std::string open_command(const RunReport& report, const RunFacts& facts) {
       return fmt::format("{} -d < {} > CORE; then crash VMLINUX CORE", facts.frames, files);
     }
     if (facts.is_private) return fmt::format("vmsift -z {} NEW; then crash VMLINUX NEW", files);
-    if (!report.complete) return fmt::format("crash --minimal VMLINUX {} (or drgn)", files);
+    // Without --zero_excluded crash 9 does not open a dump from which the kernel itself may be
+    // missing.
+    if (!report.complete) return fmt::format("crash --minimal --zero_excluded VMLINUX {}", files);
     return fmt::format("crash VMLINUX {}{}", files, facts.elf ? " (or gdb, drgn)" : "");
   });
 }

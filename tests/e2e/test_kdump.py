@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Real kdumps: a kernel crashes, its capture kernel runs vmsift on /proc/vmcore, and what is on the disk afterwards is
-judged by all of that memory, by the crashed kernel's own page flags, by makedumpfile in the same crash, and by crash(8).
+judged by all of that memory, by the crashed kernel's own page flags, by makedumpfile in the same crash, and by the
+debugger crash.
 
 In the capture kernel nothing can be written but the disks for dumps (capture_init.sh), and every exit status must tell
 the truth about what is there.
@@ -217,6 +218,12 @@ class Linux61(Collected):
         self.assertIn('sysrq_handle_crash', shown['bt'])
         self.assertIn('sysrq triggered crash', shown['log'])
         self.assertGreater(len(shown['ps'].splitlines()), 40)
+
+    def test_crash_opens_what_was_saved_as_the_summary_says(self) -> None:
+        self.assertIn('crash --minimal --zero_excluded VMLINUX /small/no_space', self.crashed.step('no_space')['output'])
+        done = run.run(debuggers.crash_program(), '--minimal', '--zero_excluded',
+                       debuggers.vmlinux_of(self.crashed.core), self.crashed.path('small/no_space'), stdin='quit\n')
+        self.assertIn('minimal mode commands', done.out, done)
 
 
 class Linux7(Collected):

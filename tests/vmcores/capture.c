@@ -177,11 +177,20 @@ static int listen_to(int output, struct tail* tail) {
   return got > 0;
 }
 
+// -999: where memory runs out, the kernel kills the collector first. It would panic at -1000.
+static void set_oom_score(const char* score) {
+  int file = open("/proc/self/oom_score_adj", O_WRONLY);
+  if (file < 0) return;
+  if (write(file, score, strlen(score)) < 0) errno = 0;  // not root: then not
+  close(file);
+}
+
 static pid_t start(const char* command, int* output) {
   int ends[2];
   if (pipe(ends)) return -1;
   pid_t child = fork();
   if (!child) {
+    set_oom_score("0");
     int null = open("/dev/null", O_RDONLY);
     dup2(null, 0);
     dup2(ends[1], 1);
@@ -243,6 +252,7 @@ static int run(const char* command, struct order order) {
   static struct tail tail;
   struct rusage usage;
   int output;
+  set_oom_score("-999");
   if (order.leave_kib) leave(order.leave_kib);
   pid_t child = start(command, &output);
   if (child < 0) return complain("start");

@@ -20,8 +20,6 @@ def arguments(recipe: Recipe, kernel: Kernel, initrd: Path, disk_files: dict[str
     """QEMU's command line."""
     machine = MACHINES[recipe.arch]
     words = [*machine.qemu, '-m', recipe.mem, '-smp', str(recipe.smp)]
-    if recipe.counted:
-        words = [word.replace('thread=multi', 'thread=single') for word in words] + ['-icount', 'shift=0,sleep=off']
     for node in range(recipe.numa if recipe.numa > 1 else 0):
         cpus = ''.join(f',cpus={cpu}' for cpu in range(node, recipe.smp, recipe.numa))
         words += ['-object', f'memory-backend-ram,id=node{node},size={recipe.mem_bytes() // recipe.numa}',

@@ -21,7 +21,6 @@ class Recipe:
     raw: bool = False                   # leave the ELF as QEMU wrote it
     also_raw: bool = False              # keep QEMU's ELF too, as NAME-raw
     qemu_args: tuple[str, ...] = ()
-    counted: bool = False               # the guest's clock counts its instructions: no other load of the host is seen
     timeout: int = 600                  # seconds until the guest is ready
     classes_only: bool = False          # for tests of page classes; other tests pass over it, to save their time
 

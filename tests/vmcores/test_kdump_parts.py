@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Tests of what surrounds a guest that crashes: steps, reports, programs, disks, and the helper of the capture kernel."""
+"""Tests of what surrounds a guest that crashes: steps, reports, programs, disks, the capture kernel's helper."""
 from __future__ import annotations
 
 import os
@@ -41,15 +41,17 @@ class ProgramTest(unittest.TestCase):
     """Programs of this machine for a guest."""
 
     def test_a_program_comes_with_its_loader_and_libraries(self) -> None:
-        names = {Path(file.name).name: file.mode for file in programs.files(programs.Program('mine', Path('/bin/true')))}
+        files = programs.files(programs.Program('mine', Path('/bin/true')))
+        names = {Path(file.name).name: file.mode for file in files}
         for name in ('mine', 'libc.so.6', 'ld-linux-x86-64.so.2', 'libgcc_s.so.1'):
             self.assertEqual(names.get(name), 0o755, name)
 
     def test_one_of_another_suite_runs_with_its_own(self) -> None:
         program = programs.Program('other', Path('/bin/true'), Path('/usr/lib/x86_64-linux-gnu'))
         files = {file.name: file for file in programs.files(program)}
-        self.assertIn(b'exec /usr/lib/other/ld-linux-x86-64.so.2 --library-path /usr/lib/other /usr/lib/other/other "$@"',
-                      files['usr/bin/other'].content)
+        place = '/usr/lib/other'
+        self.assertIn(f'exec {place}/ld-linux-x86-64.so.2 --library-path {place} {place}/other "$@"',
+                      files['usr/bin/other'].content.decode())
         self.assertTrue({'/usr/lib/other/libc.so.6', '/usr/lib/other/other'} <= set(files))
 
 

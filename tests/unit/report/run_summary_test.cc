@@ -64,7 +64,7 @@ TEST(RunSummary, OfAnIncompleteDump) {
   EXPECT_NE(text.find("\nWarnings:   kept in doubt: hugetlb pages, free pages; 3 warnings, see "
                       "above\n"
                       "Incomplete: 93 of 512 pages saved, 7 could not be read; stopped by SIGTERM\n"
-                      "To open it: crash --minimal VMLINUX /var/crash/vmcore (or drgn)\n"),
+                      "To open it: crash --minimal --zero_excluded VMLINUX /var/crash/vmcore\n"),
             std::string::npos)
       << text;
 }
