@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -57,6 +58,35 @@ def libraries(program: str) -> list[str]:
     return [path for path in paths if not LIBC.search(os.path.basename(path))]
 
 
+def memory_now(status: str) -> Memory:
+    """Of the text of /proc/PID/status."""
+    sizes = dict(re.findall(r'(VmHWM|RssAnon):\s*(\d+) kB', status))
+    return Memory(int(sizes.get('VmHWM', 0)) << 10, int(sizes.get('RssAnon', 0)) << 10)
+
+
+def when_it_speaks(argv: list[str]) -> Memory:
+    """What a program has that is about to write its first words: the pipe it writes to is full."""
+    out, into = os.pipe()
+    os.set_blocking(into, False)
+    try:
+        while os.write(into, bytes(4096)):
+            pass
+    except BlockingIOError:
+        os.set_blocking(into, True)
+    with subprocess.Popen(argv, stdout=into, stderr=into) as process:
+        os.close(into)
+        asleep = 0
+        while asleep < 3 and process.poll() is None:
+            time.sleep(0.02)
+            with open(f'/proc/{process.pid}/status', encoding='ascii') as file:
+                status = file.read()
+            asleep = asleep + 1 if 'State:\tS' in status else 0
+        while os.read(out, 65536):
+            pass
+    os.close(out)
+    return memory_now(status)
+
+
 def peak(argv: list[str], runs: int) -> Memory:
     """The highest of some runs, read as often as possible while they last."""
     found = Memory()
@@ -66,9 +96,8 @@ def peak(argv: list[str], runs: int) -> Memory:
         with open(f'/proc/{pid}/status', encoding='ascii') as status:
             while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
                 status.seek(0)
-                sizes = dict(re.findall(r'(VmHWM|RssAnon):\s*(\d+) kB', status.read()))
-                found.resident = max(found.resident, int(sizes.get('VmHWM', 0)) << 10)
-                found.anonymous = max(found.anonymous, int(sizes.get('RssAnon', 0)) << 10)
+                now = memory_now(status.read())
+                found = Memory(max(found.resident, now.resident), max(found.anonymous, now.anonymous))
         if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
             raise SystemExit(f'error: {" ".join(argv)} failed')
     return found
@@ -89,7 +118,7 @@ def measure(name: str, program: str, vmcore: str | None, folder: str) -> Footpri
         with open(path, 'rb') as file:
             content += file.read()
     found = Footprint(name, os.path.getsize(stripped), {os.path.basename(f): os.path.getsize(f) for f in files},
-                      len(lzma.compress(content)), zstd_size(content), peak([stripped, '-v'], 20))
+                      len(lzma.compress(content)), zstd_size(content), when_it_speaks([stripped, '-v']))
     if vmcore:
         dump = os.path.join(folder, 'dump')
         ours = [] if 'makedumpfile' in os.path.basename(program) else ['--num-threads', '1']
