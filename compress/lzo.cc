@@ -14,24 +14,39 @@ bool library_ready() {
   return ready;
 }
 
+// LZO clears its dictionary before each page. For a page of 4 KiB the usual one of 2^14 entries is
+// more than it has bytes, and clearing takes a tenth of the time: 2^12 make the same format, 5 %
+// sooner and 0.3 % larger. In larger pages the usual one finds more.
+struct Dictionary {
+  decltype(&lzo1x_1_compress) compress;
+  std::size_t bytes;
+};
+
+Dictionary dictionary_for(std::size_t page_size) {
+  constexpr std::size_t kSmallPage = 8 << 10;
+  if (page_size <= kSmallPage) return {lzo1x_1_12_compress, LZO1X_1_12_MEM_COMPRESS};
+  return {lzo1x_1_compress, LZO1X_1_MEM_COMPRESS};
+}
+
 class Lzo {
  public:
-  Lzo() : work_(new (std::nothrow) std::byte[LZO1X_1_12_MEM_COMPRESS]) {}
+  explicit Lzo(std::size_t page_size)
+      : dictionary_(dictionary_for(page_size)),
+        work_(new (std::nothrow) std::byte[dictionary_.bytes]) {}
   explicit operator bool() const { return work_ != nullptr; }
 
-  // LZO takes no limit, `capacity` is its worst case. It clears the dictionary before each page:
-  // the usual 2^14 entries are more than a page has bytes, and clearing them takes as long as a
-  // tenth of the rest. 2^12 make the same format, 5 % sooner and 0.3 % larger.
+  // LZO takes no limit, `capacity` is its worst case.
   std::size_t one(const std::byte* page, std::size_t page_size, std::byte* out,
                   std::size_t capacity) {
     lzo_uint size = capacity;
     const int status =
-        lzo1x_1_12_compress(reinterpret_cast<const unsigned char*>(page), page_size,
-                            reinterpret_cast<unsigned char*>(out), &size, work_.get());
+        dictionary_.compress(reinterpret_cast<const unsigned char*>(page), page_size,
+                             reinterpret_cast<unsigned char*>(out), &size, work_.get());
     return status == LZO_E_OK ? size : 0;
   }
 
  private:
+  Dictionary dictionary_;
   std::unique_ptr<std::byte[]> work_;
 };
 
@@ -51,12 +66,12 @@ std::size_t slack(std::size_t page_size) {
   return page_size / 16 + 64 + 3;
 }
 
-std::size_t memory(std::size_t /*page_size*/) {
-  return LZO1X_1_12_MEM_COMPRESS + (8 << 10);
+std::size_t memory(std::size_t page_size) {
+  return dictionary_for(page_size).bytes + (8 << 10);
 }
 
 std::unique_ptr<Encoder> encoder(std::size_t page_size) {
-  Lzo lzo;
+  Lzo lzo(page_size);
   if (!library_ready() || !lzo) return nullptr;
   return make_batch_encoder(std::move(lzo), page_size, slack(page_size));
 }

@@ -80,7 +80,7 @@ What is told:
 
 Memory that it takes at the most, for an input of any size: 1.5 MiB + 0.53 MiB a batch (1 for one
 thread, else 1.5 a thread and 1) + 0.3 MiB a thread and its codec (lz4 24 KiB, snappy 50, zstd 96,
-lzo 136, zlib 216) + 256 bytes a PT_LOAD. With less there are fewer threads.
+lzo 40, zlib 216) + 256 bytes a PT_LOAD. With less there are fewer threads.
 
 Taken for the sake of scripts, without effect:
   -b ORDER, --cyclic-buffer KIB, --work-dir DIR
