@@ -20,11 +20,10 @@ import subprocess
 import tempfile
 import unittest
 
-from lib import env, kdump, run, tiny
+from lib import env, kdump, preload, run, tiny
 
 MIB = 1 << 20
 CORE_BYTES = 24 * MIB
-PRELOADED = os.path.join(env.E2E, 'sync_fails.c')
 SMALL = 1000 * MIB          # of addresses: a quarter of that counts as memory, which is a small machine
 INCOMPLETE = 8              # of the header's status
 
@@ -122,12 +121,7 @@ class WriteBehind(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.library = os.path.join(folder, 'sync_fails.so')
-        try:
-            subprocess.run(['cc', '-shared', '-fPIC', '-O2', '-o', cls.library, PRELOADED], check=True,
-                           capture_output=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise env.missing(f'sync_fails.c cannot be built here: {error}') from None
+        cls.library = preload.build(folder, 'sync_fails')
 
     def failing(self, number: int, call: int) -> tuple[run.Result, str]:
         dump = os.path.join(folder, 'dump')

@@ -14,11 +14,10 @@ import sys
 import tempfile
 import unittest
 
-from lib import env, forms, run
+from lib import env, forms, preload, run
 from lib.forms import FORMS
 
 FOOTPRINT = os.path.join(env.ROOT, 'bench', 'footprint.py')
-WATCHER = os.path.join(env.E2E, 'watch_calls.c')
 
 folder: str
 builds: dict[str, str]
@@ -67,12 +66,7 @@ class Calls(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.library = os.path.join(folder, 'watch_calls.so')
-        try:
-            subprocess.run(['cc', '-shared', '-fPIC', '-O2', '-o', cls.library, WATCHER], check=True,
-                           capture_output=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise env.missing(f'watch_calls.c cannot be built here: {error}') from None
+        cls.library = preload.build(folder, 'watch_calls')
         cls.core = env.vmcore_of('6.1').path
 
     def calls(self, build: str, *args: str, cpus: int = 1) -> list[str]:

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
-from . import env, modes, run
+from . import modes, preload, run
 from .modes import Mode
-
-PRELOADED = os.path.join(env.E2E, 'kill_at_write.c')
 
 
 class Preloaded:
     def __init__(self, folder: str, sources: modes.Sources) -> None:
         self.folder, self.sources = folder, sources
-        self.library = os.path.join(folder, 'kill_at_write.so')
-        try:
-            subprocess.run(['cc', '-shared', '-fPIC', '-O2', '-o', self.library, PRELOADED], check=True,
-                           capture_output=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise env.missing(f'kill_at_write.c cannot be built here: {error}') from None
+        self.library = preload.build(folder, 'kill_at_write')
 
     def write(self, mode: Mode, threads: str, **how: str) -> tuple[run.Result, str]:
         """What was said, and the target."""
