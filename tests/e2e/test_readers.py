@@ -84,8 +84,7 @@ class Gdb(unittest.TestCase):
         raw = bytes(int(byte, 16) for line in text.splitlines() if line.startswith('0x')
                     for byte in re.findall(r'0x[0-9a-f]{2}\b', line.partition(':')[2]))
         self.assertIn(core.release.encode(), raw)
-        phys_base = int.from_bytes(core_phys_base().to_bytes(8, 'little'), 'little')
-        paddr = (uts - 0xffffffff80000000 + phys_base) % (1 << 64)
+        paddr = uts - 0xffffffff80000000 + core_phys_base()     # which may be negative
         self.assertEqual(raw, core.source.read(paddr, 400))
         direct = next(load.vaddr - load.paddr for load in source_loads(dump) if load.vaddr < 0xffffffff80000000)
         text = self.gdb(dump, f'x/400bx {direct + paddr:#x}')
