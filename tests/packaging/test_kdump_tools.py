@@ -90,6 +90,7 @@ class KdumpTools(unittest.TestCase):
         cls.files = taken_out(cls.folder)
         keep = os.environ.get('VMSIFT_KEEP')
         if keep:
+            os.makedirs(keep, exist_ok=True)
             subprocess.run(['cp', '-r', str(cls.folder / 'crash'), str(cls.folder / 'serial.log'), keep], check=True)
 
     def test_it_was_vmsift(self) -> None:
