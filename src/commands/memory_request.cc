@@ -98,7 +98,9 @@ ReadMode read_mode(const Options& options, std::optional<std::uint64_t> availabl
 }
 
 MemoryPlan plan_run(const Options& options, Input& input, const Log& log) {
-  const unsigned threads = thread_count(options.threads);
+  // What is read of /proc/kcore goes through one buffer for each time that it is open
+  // (fs/proc/kcore.c), so that two threads would get each other's bytes.
+  const unsigned threads = input.source->info().live ? 1 : thread_count(options.threads);
   const MemoryPlan plan =
       plan_memory(memory_request(options, shape_of(input), threads), available_memory());
   if (plan.stride_bytes != 0) input.model->set_free_list_stride(plan.stride_bytes * 8);
