@@ -12,9 +12,6 @@ namespace {
 // Where the dump does not say how many CPUs there were.
 constexpr std::uint64_t kAssumedCpus = 64;
 
-// How often free pages of a live system are counted again.
-constexpr int kLiveCounts = 3;
-
 // Memory of a live system goes on changing between a count and a look: a part of it.
 constexpr std::uint64_t kLivePart = 8;
 
@@ -133,42 +130,10 @@ Result<bool> Reconciler::check_free(const ClassifyTotals& totals, AddressSpace& 
   }
   if (free_settled_) return false;
   free_settled_ = true;
-  if (source_.info().live && by_marks && w.counter && !result_.comparisons.back().agree) {
-    auto agreed = count_free_again(w.tolerance);
-    if (!agreed) return agreed.take_error();
-    if (*agreed) return false;
-  }
   if (w.counter ? result_.comparisons.back().agree : by_marks) return false;
   if (by_marks) w.marks = found;
   if (auto asked = ask_lists(w, memory); !asked) return asked.take_error();
   return correct_free(w, by_marks);
-}
-
-// A live system may free or take any amount between two looks: what is found must be near what the
-// counter was before or after, or between these.
-Result<bool> Reconciler::count_free_again(std::uint64_t tolerance) {
-  for (int i = 0; i < kLiveCounts; ++i) {
-    const auto before = free_pages_now();
-    auto totals = count();
-    if (!totals) return totals.take_error();
-    const auto after = free_pages_now();
-    if (!before || !after) return false;
-    const std::uint64_t found = free_pages_of(*totals);
-    const std::uint64_t nearest =
-        std::clamp(found, std::min(*before, *after), std::max(*before, *after));
-    if (!close(found, nearest, tolerance)) continue;
-    result_.comparisons.back() = {"free pages", "NR_FREE_PAGES", found, nearest, tolerance, true};
-    return true;
-  }
-  return false;
-}
-
-std::optional<std::uint64_t> Reconciler::free_pages_now() const {
-  AddressSpace memory(model_.addresses(), source_);  // another would answer from what it has read
-  auto nodes = Nodes::detect(model_.note(), memory);
-  if (!nodes) return std::nullopt;
-  auto zones = Zones::detect(model_.note(), *nodes, memory);
-  return zones ? zones->free_pages() : std::nullopt;
 }
 
 // The lists as a whole, and what of them is in this dump: by classifying with them.

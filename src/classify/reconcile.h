@@ -71,8 +71,6 @@ class Reconciler {
  private:
   Result<ClassifyTotals> count();
   Result<bool> check_free(const ClassifyTotals& totals, AddressSpace& memory);
-  Result<bool> count_free_again(std::uint64_t tolerance);
-  [[nodiscard]] std::optional<std::uint64_t> free_pages_now() const;
   Result<void> ask_lists(FreeWitnesses& w, AddressSpace& memory);
   bool correct_free(const FreeWitnesses& w, bool had_marks);
   bool check_others(const ClassifyTotals& totals, AddressSpace& memory);
