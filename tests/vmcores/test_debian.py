@@ -53,11 +53,11 @@ class IndexTest(unittest.TestCase):
         self.assertIn('linux-modules-6.1.0-9-amd64', package.depends)
 
     def test_newest_kernel_goes_by_version_not_by_name(self) -> None:
-        index = index_of(('6.1.0-9-amd64', '6.1.27-1'), ('6.1.0-10-amd64', '6.1.37-1'),
+        index = index_of(('6.1.0-9-amd64', '6.1.27-1'), ('6.1.0-8-amd64', '6.1.25-1'), ('6.1.0-10-amd64', '6.1.37-1'),
                          ('6.1.0-10-rt-amd64', '6.1.99-1'))
         with mock.patch('debian.packages', return_value=index):
             names = [package.name for package in kernel.candidates(('test',), 'amd64', 'amd64', None)]
-        self.assertEqual(names, ['linux-image-6.1.0-10-amd64'])
+        self.assertEqual(names, ['linux-image-6.1.0-10-amd64', 'linux-image-6.1.0-9-amd64'])
 
     def test_newest_suite_comes_first(self) -> None:
         suites = {'a': index_of(('7.2.13+deb14-amd64', '7.2.13-1')),
