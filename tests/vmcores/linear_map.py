@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fix-ups for 32-bit guests: what a capture kernel's headers, made by kexec, say and QEMU's do not.
+
+kexec gives memory that the kernel maps linearly its virtual address and high memory the address -1
+(kexec/crashdump-elf.c); it writes ELF64 where the kernel has PAE on x86, ELF32 elsewhere.
+"""
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from elfcore import PAGE, Draft, GuestFiles
+
+NO_ADDRESS = {32: 0xFFFFFFFF, 64: 0xFFFFFFFFFFFFFFFF}
+
+
+def choose_class(draft: Draft, guest: GuestFiles) -> str | None:
+    """Of i386: ELF64 with PAE, ELF32 without."""
+    bits = 64 if 'CONFIG_X86_PAE=y' in guest.config.splitlines() else 32
+    if draft.bits == bits:
+        return None
+    draft.bits = bits
+    return f'written as ELF{bits}'
+
+
+def _high_memory(zoneinfo: str) -> int | None:
+    """The physical address at which a kernel's high memory begins, if it has any; /proc/zoneinfo knows."""
+    zone = re.search(r'^Node \d+, zone +HighMem$(.*?)(?=^Node|\Z)', zoneinfo, re.MULTILINE | re.DOTALL)
+    if not zone or not int(re.search(r'^ +present +(\d+)', zone[1], re.MULTILINE)[1]):
+        return None
+    return int(re.search(r'start_pfn: +(\d+)', zone[1])[1]) * PAGE
+
+
+def add_addresses(draft: Draft, guest: GuestFiles) -> str | None:
+    """Give each PT_LOAD its virtual address."""
+    page_offset = int(re.search(r'^CONFIG_PAGE_OFFSET=(\w+)$', guest.config, re.MULTILINE)[1], 16)
+    base = min(load.paddr for load in draft.loads)  # where the linear map begins: memory's first byte
+    end = _high_memory(guest.files['zoneinfo'])
+
+    def address(paddr: int, size: int) -> int:
+        return NO_ADDRESS[draft.bits] if end is not None and paddr + size > end else page_offset + paddr - base
+    draft.loads = [replace(load, vaddr=address(load.paddr, load.memsz)) for load in draft.loads]
+    return f'p_vaddr from CONFIG_PAGE_OFFSET={page_offset:#x}'
