@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from elfcore import PAGE, Draft, GuestFiles
+from elfcore import PAGE, Draft, ElfError, GuestFiles
 
 NO_ADDRESS = {32: 0xFFFFFFFF, 64: 0xFFFFFFFFFFFFFFFF}
 
@@ -33,7 +33,10 @@ def _high_memory(zoneinfo: str) -> int | None:
 
 def add_addresses(draft: Draft, guest: GuestFiles) -> str | None:
     """Give each PT_LOAD its virtual address."""
-    page_offset = int(re.search(r'^CONFIG_PAGE_OFFSET=(\w+)$', guest.config, re.MULTILINE)[1], 16)
+    setting = re.search(r'^CONFIG_PAGE_OFFSET=(\w+)$', guest.config, re.MULTILINE)
+    if not setting:
+        raise ElfError('no CONFIG_PAGE_OFFSET in the configuration of a 32-bit kernel')
+    page_offset = int(setting[1], 16)
     base = min(load.paddr for load in draft.loads)  # where the linear map begins: memory's first byte
     end = _high_memory(guest.files['zoneinfo'])
 

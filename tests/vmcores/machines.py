@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The machines that guests run on: all that differs from one architecture to the next.
 
-To add one: an entry here, its QEMU and a compiler that can link statically in apt-packages.txt (or in
-apt-packages-rare.txt, or a suite to take them from), and whatever its core lacks as a fix-up.
+To add one: an entry here, its QEMU and a compiler that can link statically in apt-packages-architectures.txt
+(or in apt-packages-rare.txt, or a suite to take them from), and whatever its core lacks as a fix-up.
 """
 from __future__ import annotations
 

@@ -6,7 +6,7 @@
   crash           sid's crash                   -> peers/crash-sid
   kdump-config    the script of sid's kdump-tools that calls makedumpfile
                                                 -> peers/kdump-config
-  vmlinux-6.1     debug info of the kernel that the vmcore amd64-6.1 has (-6.12, -7, ...: alike)
+  vmlinux-6.1     debug info of the kernel that the vmcore amd64-6.1 has (-6.12, -7, -arm64-6.12, ...: alike)
                                                 -> peers/vmlinux-RELEASE (855 MB to download, 630 MB kept)
 
 Without a name: makedumpfile crash kdump-config vmlinux-6.1. Everything is unpacked in the cache and nothing is
@@ -150,8 +150,9 @@ def fetch_vmlinux(recipe: Recipe) -> Path:
 # ---- command line --------------------------------------------------------------------------------
 
 def _recipe_for(name: str) -> Recipe:
-    """The recipe that a name like vmlinux-6.12 is about."""
-    recipes = {recipe.name.replace('amd64-', 'vmlinux-'): recipe for chosen in SETS.values() for recipe in chosen}
+    """The recipe that a name like vmlinux-6.12 or vmlinux-arm64-6.12 is about."""
+    recipes = {f'vmlinux-{recipe.name.removeprefix("amd64-")}': recipe
+               for chosen in SETS.values() for recipe in chosen}
     if name not in recipes:
         raise debian.DebianError(f'what is {name}? There are makedumpfile, crash, kdump-config, {", ".join(recipes)}')
     return recipes[name]

@@ -65,7 +65,7 @@ SETS = {
         Recipe('i386-6.1-nopae', ('bookworm',), arch='i386', flavour='686', mem='384M'),
         Recipe('armhf-6.1', ('bookworm',), arch='armhf', mem='384M'),
         Recipe('loong64-7', ('sid',), arch='loong64', kernel=NEWEST),
-        Recipe('mips64el-6.1', ('bookworm',), arch='mips64el', mem='384M'),
+        Recipe('mips64el-6.1', ('bookworm',), arch='mips64el', mem='384M', balloon_mib=0),  # would not inflate there
         Recipe('riscv64-7', ('sid',), arch='riscv64', kernel=NEWEST, mem='384M'),
         Recipe('s390x-6.1', ('bookworm',), arch='s390x', mem='384M'),
         Recipe('arm64-6.1', ('bookworm',), arch='arm64', mem='384M'),
@@ -77,5 +77,7 @@ SETS = {
         Recipe('s390x-7', ('sid',), arch='s390x', kernel=NEWEST, mem='384M', qemu_suite='trixie'),
         Recipe('ppc64el-6.12-64k', ('trixie',), arch='ppc64el', flavour='powerpc64le-64k'),
         Recipe('ppc64el-7', ('sid',), arch='ppc64el', kernel=NEWEST),
+        Recipe('i386-6.1-highmem', ('bookworm',), arch='i386', mem='1G'),
+        Recipe('armhf-6.1-highmem', ('bookworm',), arch='armhf', flavour='armmp-lpae', mem='1G'),
     ),
 }

@@ -59,7 +59,7 @@ def _side_files(work: Path, kernel: Kernel, facts: dict) -> dict[str, Path]:
 def _take_vmcoreinfo(core: Path, work: Path, sides: dict[str, Path]) -> None:
     text = elfcore.ElfCore.read(core).vmcoreinfo()
     if text is None:
-        raise elfcore.ElfError('QEMU wrote no VMCOREINFO note: the guest did not load qemu_fw_cfg')
+        raise elfcore.ElfError('QEMU wrote no VMCOREINFO note, and no fix-up added one')
     sides['.vmcoreinfo.txt'] = work / 'vmcoreinfo.txt'
     sides['.vmcoreinfo.txt'].write_bytes(text)
 
