@@ -6,6 +6,7 @@ import gzip
 import lzma
 import os
 import struct
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -171,7 +172,9 @@ class BootImageTest(FixupTest):
 
     def test_unwraps(self) -> None:
         kernel = b'a kernel' * 1000
-        for compression, payload in ((b'gzip', gzip.compress(kernel)), (b'xzkern', lzma.compress(kernel))):
+        zstd = subprocess.run(['zstd', '-cq'], input=kernel, capture_output=True, check=True).stdout
+        for compression, payload in ((b'gzip', gzip.compress(kernel)), (b'xzkern', lzma.compress(kernel)),
+                                     (b'zstd22', zstd)):
             self.write(compression, payload)
             self.assertEqual(boot_image.plain(self.raw, self.tidy).read_bytes(), kernel)
 
