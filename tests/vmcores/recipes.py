@@ -67,6 +67,7 @@ SETS = {
         Recipe('loong64-7', ('sid',), arch='loong64', kernel=NEWEST),
         Recipe('mips64el-6.1', ('bookworm',), arch='mips64el', mem='384M', balloon_mib=0),  # would not inflate there
         Recipe('riscv64-7', ('sid',), arch='riscv64', kernel=NEWEST, mem='384M'),
+        Recipe('riscv64-6.12-sv39', ('trixie',), arch='riscv64', mem='384M', append='no4lvl'),
         Recipe('s390x-6.1', ('bookworm',), arch='s390x', mem='384M'),
         Recipe('arm64-6.1', ('bookworm',), arch='arm64', mem='384M'),
         Recipe('ppc64el-6.12-hash', ('trixie',), arch='ppc64el', append='disable_radix'),
