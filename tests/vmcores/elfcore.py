@@ -157,7 +157,7 @@ class Draft:
     bits: int
     order: str
     notes: list[Note]
-    loads: list[Segment]  # in the order of `core`, at the offsets there
+    loads: list[Segment]  # of these bytes of `core`: an offset is one there
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ def relayout(source: Path, sink: Path, ram: list[tuple[int, int]] | None = None,
     draft = Draft(core, core.bits, core.order, core.notes(), loads)
     changes = [words for words in (fixup(draft, guest) for fixup in fixups) if words]
     notes = b''.join(pack_note(note, draft.order) for note in draft.notes)
-    end = EHDR_SIZE[draft.bits] + PHDR_SIZE[draft.bits] * (len(loads) + 1)
+    end = EHDR_SIZE[draft.bits] + PHDR_SIZE[draft.bits] * (len(draft.loads) + 1)
     moved = []
     for segment in (Segment(PT_NOTE, 0, 0, 0, 0, len(notes), len(notes), 0), *draft.loads):
         moved.append(replace(segment, offset=_aligned(end, PAGE)))

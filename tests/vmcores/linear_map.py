@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from elfcore import PAGE, Draft, ElfError, GuestFiles
+from elfcore import PAGE, Draft, ElfError, GuestFiles, Segment
 
 NO_ADDRESS = {32: 0xFFFFFFFF, 64: 0xFFFFFFFFFFFFFFFF}
 
@@ -31,16 +31,29 @@ def _high_memory(zoneinfo: str) -> int | None:
     return int(re.search(r'start_pfn: +(\d+)', zone[1])[1]) * PAGE
 
 
+def _split(load: Segment, at: int | None) -> list[Segment]:
+    """One or two segments, of which none reaches over the physical address `at`."""
+    low = 0 if at is None else at - load.paddr
+    if not 0 < low < load.memsz:
+        return [load]
+    return [replace(load, filesz=low, memsz=low),
+            replace(load, offset=load.offset + low, paddr=load.paddr + low, filesz=load.memsz - low,
+                    memsz=load.memsz - low)]
+
+
 def add_addresses(draft: Draft, guest: GuestFiles) -> str | None:
-    """Give each PT_LOAD its virtual address."""
+    """Give each PT_LOAD its virtual address; one that reaches into high memory is split where that begins (in a real
+    /proc/vmcore the memory of the capture kernel, which is left out, stands in between)."""
     setting = re.search(r'^CONFIG_PAGE_OFFSET=(\w+)$', guest.config, re.MULTILINE)
     if not setting:
         raise ElfError('no CONFIG_PAGE_OFFSET in the configuration of a 32-bit kernel')
     page_offset = int(setting[1], 16)
     base = min(load.paddr for load in draft.loads)  # where the linear map begins: memory's first byte
     end = _high_memory(guest.files['zoneinfo'])
+    draft.loads = [part for load in draft.loads for part in _split(load, end)]
 
-    def address(paddr: int, size: int) -> int:
-        return NO_ADDRESS[draft.bits] if end is not None and paddr + size > end else page_offset + paddr - base
-    draft.loads = [replace(load, vaddr=address(load.paddr, load.memsz)) for load in draft.loads]
-    return f'p_vaddr from CONFIG_PAGE_OFFSET={page_offset:#x}'
+    def address(paddr: int) -> int:
+        return NO_ADDRESS[draft.bits] if end is not None and paddr >= end else page_offset + paddr - base
+    draft.loads = [replace(load, vaddr=address(load.paddr)) for load in draft.loads]
+    high = '' if end is None else f', -1 from {end:#x} on'
+    return f'p_vaddr from CONFIG_PAGE_OFFSET={page_offset:#x}{high}'

@@ -35,7 +35,7 @@ ZONES = '''Node 0, zone   Normal
 Node 0, zone  HighMem
   pages free     1
         present  {}
-  start_pfn:           262146
+  start_pfn:           {}
 '''
 
 
@@ -122,20 +122,32 @@ class Ppc64OrderTest(FixupTest):
 class LinearMapTest(FixupTest):
     """Class and virtual addresses of a 32-bit guest's core."""
 
-    def addresses(self, bits: int, zones: str) -> list[int]:
-        """p_vaddr of both PT_LOADs."""
-        core_file(self.raw, bits, '<', [], bytes(PAGES * 4096))
+    def addresses(self, bits: int, zones: str) -> list[tuple[int, int]]:
+        """p_vaddr and size of the PT_LOADs; their bytes are those that stood at the address before."""
+        memory = b''.join(bytes([page]) * 4096 for page in range(PAGES))
+        core_file(self.raw, bits, '<', [], memory)
         core, _ = self.fixed(linear_map.add_addresses, config='CONFIG_X=y\nCONFIG_PAGE_OFFSET=0xC0000000\n',
                              zoneinfo=zones)
-        return [load.vaddr for load in core.loads()]
+        self.assertEqual(b''.join(core.memory(load.paddr, load.filesz) for load in core.loads()), memory)
+        self.assertEqual([load.filesz for load in core.loads()], [load.memsz for load in core.loads()])
+        return [(load.vaddr, load.memsz >> 12) for load in core.loads()]
 
     def test_low_memory_has_addresses_from_page_offset_on(self) -> None:
-        for zones in ('', ZONES.format(0)):  # no high memory: no such zone, or an empty one
-            self.assertEqual(self.addresses(32, zones), [0xC0000000, 0xC0002000])
+        for zones in ('', ZONES.format(0, 262145)):  # no high memory: no such zone, or an empty one
+            self.assertEqual(self.addresses(32, zones), [(0xC0000000, 2), (0xC0002000, 2)])
 
     def test_high_memory_has_none(self) -> None:
-        self.assertEqual(self.addresses(32, ZONES.format(2)), [0xC0000000, 0xFFFFFFFF])
-        self.assertEqual(self.addresses(64, ZONES.format(2)), [0xC0000000, 0xFFFFFFFFFFFFFFFF])
+        self.assertEqual(self.addresses(32, ZONES.format(2, 262146)), [(0xC0000000, 2), (0xFFFFFFFF, 2)])
+        self.assertEqual(self.addresses(64, ZONES.format(2, 262146)), [(0xC0000000, 2), (0xFFFFFFFFFFFFFFFF, 2)])
+
+    def test_what_reaches_into_it_is_split(self) -> None:
+        self.assertEqual(self.addresses(32, ZONES.format(3, 262145)),
+                         [(0xC0000000, 1), (0xFFFFFFFF, 1), (0xFFFFFFFF, 2)])
+
+    def test_the_configuration_must_say_where_it_is(self) -> None:
+        core_file(self.raw, 32, '<', [], bytes(PAGES * 4096))
+        with self.assertRaises(ElfError):
+            self.fixed(linear_map.add_addresses, zoneinfo='')
 
     def test_class_by_pae(self) -> None:
         for bits in (32, 64):
