@@ -99,7 +99,8 @@ def _facts(recipe: Recipe, kernel: Kernel, qemu: Qemu, folder: Path) -> dict:
         'name': recipe.name, 'arch': recipe.arch, 'suite': kernel.package.suite, 'package': kernel.package.name,
         'package_version': kernel.package.version, 'kernel': kernel.release, 'mem': recipe.mem_bytes(),
         'smp': recipe.smp, 'numa': recipe.numa, 'append': recipe.append, 'qemu': ' '.join(plain),
-        'classes_only': recipe.classes_only, 'dumped_by': 'pmemsave' if MACHINES[recipe.arch].by_hand else 'dump-guest-memory',
+        'classes_only': recipe.classes_only,
+        'dumped_by': 'pmemsave' if MACHINES[recipe.arch].by_hand else 'dump-guest-memory',
     }
 
 

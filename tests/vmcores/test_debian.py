@@ -83,8 +83,8 @@ class FetchTest(unittest.TestCase):
         package = debian.parse_index(INDEX.format(release='1', version='1'), 'test')['linux-image-1'][0]
         error = urllib.error.HTTPError('http://mirror.invalid', code, 'no', None, None)
         with tempfile.TemporaryDirectory() as folder, mock.patch('cache.folder', return_value=Path(folder)), \
-                mock.patch('debian.suite_address', return_value=''), mock.patch('time.sleep'), mock.patch('debian.log'), \
-                mock.patch('debian._download_once', side_effect=error) as download:
+                mock.patch('debian.suite_address', return_value=''), mock.patch('time.sleep'), \
+                mock.patch('debian.log'), mock.patch('debian._download_once', side_effect=error) as download:
             with self.assertRaises(debian.DebianError):
                 debian.fetch(package)
         return download.call_count

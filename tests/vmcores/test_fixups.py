@@ -94,8 +94,9 @@ class VmcoreinfoNoteTest(FixupTest):
         self.assertEqual((core.vmcoreinfo(), changes), (b'of QEMU', []))
 
     def test_nothing_else_is_taken_for_it(self) -> None:
-        for note, place in ((Note('CORE', 0, TEXT), f'{ADDRESS:#x} 1000'), (Note('VMCOREINFO', 0, TEXT), ''),
-                            (Note('VMCOREINFO', 0, TEXT), '0x40000000 1000'), (Note('VMCOREINFO', 0, TEXT), '0x0 1000')):
+        there = Note('VMCOREINFO', 0, TEXT)
+        for note, place in ((Note('CORE', 0, TEXT), f'{ADDRESS:#x} 1000'), (there, ''), (there, '0x40000000 1000'),
+                            (there, '0x0 1000')):
             self.write('<', [], note)
             with self.subTest(place=place, note=note.name), self.assertRaises(ElfError):
                 self.fixed(vmcoreinfo_note.add, vmcoreinfo=place)
@@ -107,7 +108,8 @@ class Ppc64OrderTest(FixupTest):
     def test_headers_and_registers_are_turned_and_memory_is_not(self) -> None:
         memory = bytes(range(256)) * 16 * PAGES
         registers = struct.pack('>48Q', *range(1, 49))
-        core_file(self.raw, 64, '>', [Note('CORE', 1, bytes(112) + registers + bytes(8)), Note('CORE', 2, b'fp')], memory)
+        notes = [Note('CORE', 1, bytes(112) + registers + bytes(8)), Note('CORE', 2, b'fp')]
+        core_file(self.raw, 64, '>', notes, memory)
         core, changes = self.fixed(ppc64_order.turn)
         self.assertEqual((core.order, len(changes)), ('<', 1))
         self.assertEqual(core.notes(), [Note('CORE', 1, bytes(112) + struct.pack('<48Q', *range(1, 49)) + bytes(8))])
