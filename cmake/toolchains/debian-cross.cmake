@@ -16,6 +16,8 @@ set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_CXX_COMPILER ${VMSIFT_TRIPLET}-g++)
 set(CMAKE_LIBRARY_ARCHITECTURE ${VMSIFT_TRIPLET})
 # The C library is the cross compiler's, also where programs run.
+# Libraries find each other too, where they were linked from (an rpath, which a runpath does not do).
+set(CMAKE_EXE_LINKER_FLAGS_INIT -Wl,--disable-new-dtags)
 set(CMAKE_CROSSCOMPILING_EMULATOR ${VMSIFT_EMULATOR} -L /usr/${VMSIFT_TRIPLET})
 
 set(CMAKE_FIND_ROOT_PATH ${VMSIFT_LIBRARIES} /usr/${VMSIFT_TRIPLET})
