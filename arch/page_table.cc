@@ -8,6 +8,25 @@ namespace vmsift {
 
 namespace {
 
+std::optional<std::uint64_t> read_entry(const PageTable& table, PhysAddr at, std::uint64_t index,
+                                        const ReadPhysical& read) {
+  std::array<std::byte, 8> raw;
+  const auto bytes = std::span(raw).first(table.entry_bytes);
+  if (!read(at + index * bytes.size(), bytes)) return std::nullopt;
+  if (bytes.size() == sizeof(std::uint32_t)) return load<std::uint32_t>(raw.data(), table.order);
+  return load<std::uint64_t>(raw.data(), table.order);
+}
+
+PageTableEntry decode(const PageTable& table, std::uint64_t raw, const PageTableLevel& level) {
+  return table.decode(raw & ~table.encryption_mask, level, table);
+}
+
+Translation inside_leaf(const PageTableEntry& leaf, const PageTableLevel& level, VirtAddr vaddr) {
+  const std::uint64_t size = std::uint64_t{1} << (leaf.shift != 0 ? leaf.shift : level.shift);
+  const std::uint64_t inside = vaddr.value & (size - 1);
+  return {{align_down(leaf.frame, size) + inside}, size - inside};
+}
+
 // Depth first, entries in rising order.
 class FirstMapping {
  public:
@@ -22,15 +41,13 @@ class FirstMapping {
     const std::uint64_t entries = std::uint64_t{1} << level.bits;
     const std::uint64_t size = std::uint64_t{1} << level.shift;
     for (std::uint64_t i = from > base ? (from - base) / size : 0; i < entries; ++i) {
-      std::array<std::byte, 8> raw;
-      if (!read_(at + i * raw.size(), raw)) return std::nullopt;
-      const std::uint64_t bits = load<std::uint64_t>(raw.data(), table_.order);
-      const PageTableEntry entry = table_.decode(bits & ~table_.encryption_mask, level);
+      const auto bits = read_entry(table_, at, i, read_);
+      if (!bits) return std::nullopt;
+      const PageTableEntry entry = decode(table_, *bits, level);
       const std::uint64_t vaddr = base + i * size;
       if (entry.kind == EntryKind::leaf) {
-        const std::uint64_t inside = std::max(from, vaddr) - vaddr;
-        return std::pair{VirtAddr{vaddr + inside},
-                         Translation{{align_down(entry.frame, size) + inside}, size - inside}};
+        const VirtAddr lowest{std::max(from, vaddr)};
+        return std::pair{lowest, inside_leaf(entry, level, lowest)};
       }
       if (entry.kind == EntryKind::table) {
         if (auto found = search({entry.frame}, depth + 1, vaddr, from)) return found;
@@ -60,25 +77,18 @@ std::optional<std::pair<VirtAddr, Translation>> first_mapping(const PageTable& t
 
 std::optional<Translation> walk_page_table(const PageTable& table, VirtAddr vaddr,
                                            const ReadPhysical& read, const WalkObserver* observer) {
-  constexpr std::uint64_t kEntrySize = 8;
-  // A torn pointer must not be taken for the address that its low bits would be.
-  const auto above = static_cast<std::int64_t>(vaddr.value) >> table.sign_bit;
-  if (above != 0 && above != -1) return std::nullopt;
+  if ((vaddr.value & table.upper_mask) != table.upper) return std::nullopt;
   PhysAddr at = table.root;
   for (const PageTableLevel& level : table.levels) {
     const std::uint64_t index = vaddr.value >> level.shift & ((std::uint64_t{1} << level.bits) - 1);
-    std::array<std::byte, kEntrySize> raw;
-    const bool readable = read(at + index * kEntrySize, raw);
-    const std::uint64_t bits = readable ? load<std::uint64_t>(raw.data(), table.order) : 0;
-    const PageTableEntry entry =
-        readable ? table.decode(bits & ~table.encryption_mask, level) : PageTableEntry{};
-    if (observer != nullptr) (*observer)({level, at + index * kEntrySize, readable, bits, entry});
-    if (entry.kind == EntryKind::absent) return std::nullopt;
-    if (entry.kind == EntryKind::leaf) {
-      const std::uint64_t size = std::uint64_t{1} << level.shift;
-      const std::uint64_t inside = vaddr.value & (size - 1);
-      return Translation{{align_down(entry.frame, size) + inside}, size - inside};
+    const auto bits = read_entry(table, at, index, read);
+    const PageTableEntry entry = bits ? decode(table, *bits, level) : PageTableEntry{};
+    if (observer != nullptr) {
+      const PhysAddr place = at + index * table.entry_bytes;
+      (*observer)({level, place, bits.has_value(), bits.value_or(0), entry});
     }
+    if (entry.kind == EntryKind::absent) return std::nullopt;
+    if (entry.kind == EntryKind::leaf) return inside_leaf(entry, level, vaddr);
     at = {entry.frame};
   }
   return std::nullopt;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace vmsift {
 
@@ -24,15 +25,23 @@ enum class EntryKind : std::uint8_t { absent, table, leaf };
 struct PageTableEntry {
   EntryKind kind = EntryKind::absent;
   std::uint64_t frame = 0;  // physical address of the next table, or of the mapped memory
+  // log2 of the bytes of a leaf that several entries of a level say together (riscv's Svnapot);
+  // 0: those of its level.
+  std::uint8_t shift = 0;
 };
 
 struct PageTable {
-  std::span<const PageTableLevel> levels;  // the root's first
+  std::vector<PageTableLevel> levels;  // the root's first
   PhysAddr root;
-  ByteOrder order = ByteOrder::little;
-  unsigned sign_bit = 63;             // addresses repeat this bit in all bits above it
+  ByteOrder order = ByteOrder::little;  // of its entries
+  unsigned entry_bytes = 8;             // 8 or 4
+  // Addresses of these tables have these bits set, of those in the mask. Without this a torn
+  // pointer would be taken for the address that its low bits are.
+  std::uint64_t upper_mask = 0;
+  std::uint64_t upper = 0;
   std::uint64_t encryption_mask = 0;  // address bits of an entry that are not the address
-  PageTableEntry (*decode)(std::uint64_t raw, const PageTableLevel& level) = nullptr;
+  PageTableEntry (*decode)(std::uint64_t raw, const PageTableLevel& level,
+                           const PageTable& table) = nullptr;
 };
 
 struct Translation {
@@ -40,7 +49,7 @@ struct Translation {
   std::uint64_t contiguous = 0;  // bytes from paddr on that the same mapping covers
 };
 
-// Reads 8 bytes of physical memory; false when the dump has none there.
+// Reads one entry of physical memory; false when the dump has none there.
 using ReadPhysical = std::function<bool(PhysAddr, std::span<std::byte>)>;
 
 // One entry on the way, for who wants to see it.
@@ -53,8 +62,7 @@ struct WalkStep {
 };
 using WalkObserver = std::function<void(const WalkStep&)>;
 
-// nullopt: not mapped, no address of this kernel, or a table is not in the dump. Entries are 8
-// bytes.
+// nullopt: not mapped, no address of this kernel, or a table is not in the dump.
 std::optional<Translation> walk_page_table(const PageTable& table, VirtAddr vaddr,
                                            const ReadPhysical& read,
                                            const WalkObserver* observer = nullptr);

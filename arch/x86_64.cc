@@ -27,9 +27,9 @@ constexpr std::uint64_t kFrameMask = 0x000ffffffffff000;  // bits 12 to 51
 
 constexpr std::array<PageTableLevel, 5> kFiveLevels = {
     {{48, 9}, {39, 9}, {30, 9}, {21, 9}, {12, 9}}};
-constexpr auto kFourLevels = std::span(kFiveLevels).subspan<1>();
+constexpr std::array<std::size_t, 1> kPageSizes = {4096};
 
-PageTableEntry decode_entry(std::uint64_t raw, const PageTableLevel& level) {
+PageTableEntry decode_entry(std::uint64_t raw, const PageTableLevel& level, const PageTable&) {
   if ((raw & kPresent) == 0) return {};
   const bool large = (level.shift == 21 || level.shift == 30) && (raw & kPageSizeBit) != 0;
   const EntryKind kind = large || level.shift == 12 ? EntryKind::leaf : EntryKind::table;
@@ -46,7 +46,8 @@ std::optional<std::uint64_t> find_phys_base(const DumpInfo& dump, const Vmcorein
   return text->paddr.value - (text->vaddr.value - kStartKernelMap);
 }
 
-Result<AddressLayout> detect_layout(const DumpInfo& dump, const Vmcoreinfo& note) {
+Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo& note) {
+  const DumpInfo& dump = source.info();
   const auto phys_base = find_phys_base(dump, note);
   if (!phys_base) return error("NUMBER(phys_base) is missing and no PT_LOAD maps the kernel text");
   const auto root = x86_64::page_table_root(note);
@@ -60,10 +61,14 @@ Result<AddressLayout> detect_layout(const DumpInfo& dump, const Vmcoreinfo& note
   if (image == 0 || image > -kStartKernelMap) image = kDefaultImageSize;
   AddressLayout layout;
   layout.phys_base = *phys_base;
-  layout.linear.push_back({{kStartKernelMap}, {*phys_base}, image});
+  layout.image.push_back({{kStartKernelMap}, {*phys_base}, image});
   const bool five_levels = note.number("pgtable_l5_enabled").value_or(0) == 1;
   layout.table =
       x86_64::page_table({root->value - kStartKernelMap + *phys_base}, five_levels, c_bit);
+  layout.table.order = dump.order;
+  // include/asm/sparsemem.h: 2^27 since 2.6.25; 46 bits since 2.6.31.
+  layout.section_size_bits = 27;
+  layout.max_physmem_bits = 46;
   return layout;
 }
 
@@ -86,9 +91,9 @@ bool is_encryption_mask(std::uint64_t mask) {
 
 PageTable page_table(PhysAddr root, bool five_levels, std::uint64_t encryption_mask) {
   PageTable table;
-  table.levels = five_levels ? std::span<const PageTableLevel>(kFiveLevels)
-                             : std::span<const PageTableLevel>(kFourLevels);
-  table.sign_bit = five_levels ? 56 : 47;
+  table.levels.assign(kFiveLevels.begin() + (five_levels ? 0 : 1), kFiveLevels.end());
+  // Addresses repeat their highest bit, and the kernel has those in which it is set.
+  table.upper_mask = table.upper = ~std::uint64_t{0} << (five_levels ? 56 : 47);
   table.root = root;
   table.encryption_mask = encryption_mask;
   table.decode = decode_entry;
@@ -99,11 +104,10 @@ PageTable page_table(PhysAddr root, bool five_levels, std::uint64_t encryption_m
 
 extern constinit const Arch kX86_64 = {
     .name = "x86_64",
+    .other_names = {},
     .elf_machine = EM_X86_64,
     .word_bytes = 8,
-    .page_size = 4096,
-    .section_size_bits = 27,
-    .max_physmem_bits = 46,
+    .page_sizes = kPageSizes,
     .detect_layout = detect_layout,
     .image_start = kStartKernelMap,
     .find_boot = x86_64::find_boot,

@@ -14,16 +14,19 @@ AddressSpace::AddressSpace(const AddressLayout& layout, const MemorySource& sour
       reader_(source.reader()) {}
 
 std::optional<Translation> AddressSpace::translate(VirtAddr vaddr) {
-  for (const VirtualRange& r : layout_.linear) {
-    const std::uint64_t inside = vaddr - r.vaddr;  // wraps to something large below the range
-    if (inside < r.size) return Translation{r.paddr + inside, r.size - inside};
+  vaddr = untagged(vaddr);
+  for (const auto* ranges : {&layout_.image, &layout_.linear}) {
+    for (const VirtualRange& r : *ranges) {
+      const std::uint64_t inside = vaddr - r.vaddr;  // wraps to something large below the range
+      if (inside < r.size) return Translation{r.paddr + inside, r.size - inside};
+    }
   }
   return walk(vaddr);
 }
 
 std::optional<Translation> AddressSpace::walk(VirtAddr vaddr, const WalkObserver* observer) {
   return walk_page_table(
-      layout_.table, vaddr,
+      layout_.table, untagged(vaddr),
       [this](PhysAddr at, std::span<std::byte> into) { return read_physical(at, into); }, observer);
 }
 

@@ -49,8 +49,11 @@ class AddressSpace {
   [[nodiscard]] std::uint64_t highest_address() const {
     return ~std::uint64_t{0} >> (64 - 8 * word_bytes());
   }
-  // The address that the crashed kernel has for `value`: its pointers wrap around at their width.
-  [[nodiscard]] VirtAddr address(std::uint64_t value) const { return {value & highest_address()}; }
+  // The address that the crashed kernel has for `value`: its pointers wrap around at their width,
+  // and may carry a tag.
+  [[nodiscard]] VirtAddr address(std::uint64_t value) const {
+    return untagged({value & highest_address()});
+  }
 
  private:
   struct CachedPage {
@@ -62,6 +65,11 @@ class AddressSpace {
 
   static constexpr std::size_t kPagesOfRun = 16;
 
+  // A kernel address has the bit below the tag set.
+  [[nodiscard]] VirtAddr untagged(VirtAddr at) const {
+    const bool tagged = (at.value & (layout_.tag_bits & -layout_.tag_bits) >> 1) != 0;
+    return tagged ? VirtAddr{at.value | layout_.tag_bits} : at;
+  }
   const CachedPage* page(Pfn pfn);
   bool read_run(Pfn first, std::span<std::byte> into);
 

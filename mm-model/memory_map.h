@@ -27,7 +27,7 @@ struct MapPart {
 
 // What there is to find out a model by.
 struct MapInput {
-  const Arch& arch;
+  const AddressLayout& layout;
   const MemorySource& source;
   const Vmcoreinfo& note;
   std::uint32_t page_struct_size;  // SIZE(page)

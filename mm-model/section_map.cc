@@ -72,8 +72,8 @@ Result<void> SectionMap::detect_struct(const MapInput& input) {
 Result<std::vector<SectionMap::Shape>> SectionMap::shapes(const MapInput& input) const {
   const auto named_section = input.note.number("SECTION_SIZE_BITS");
   const auto named_physmem = input.note.number("MAX_PHYSMEM_BITS");
-  const std::int64_t section = named_section.value_or(std::int64_t{input.arch.section_size_bits});
-  const std::int64_t physmem = named_physmem.value_or(std::int64_t{input.arch.max_physmem_bits});
+  const std::int64_t section = named_section.value_or(std::int64_t{input.layout.section_size_bits});
+  const std::int64_t physmem = named_physmem.value_or(std::int64_t{input.layout.max_physmem_bits});
   if (section <= page_shift_ || section > 40 || physmem < section || physmem > 60) {
     return error("NUMBER(SECTION_SIZE_BITS)={} and NUMBER(MAX_PHYSMEM_BITS)={} cannot be", section,
                  physmem);

@@ -23,7 +23,7 @@ void take_headers(const DumpInfo& dump, const AddressLayout* layout, VirtualMaps
         dump.abi == kdump::Abi::bits64 ? r.vaddr.value >> 63 != 0 : r.vaddr.value != 0;
     if (!known) continue;
     const bool image =
-        layout != nullptr && std::any_of(layout->linear.begin(), layout->linear.end(),
+        layout != nullptr && std::any_of(layout->image.begin(), layout->image.end(),
                                          [&](const VirtualRange& l) { return holds(l, r.vaddr); });
     if (image) {
       maps.image.push_back(r);
@@ -33,11 +33,10 @@ void take_headers(const DumpInfo& dump, const AddressLayout* layout, VirtualMaps
   }
 }
 
-// The direct map comes first in the upper half on every architecture that has tables to look at.
+// The direct map comes first in the kernel's half on architectures that do not say where it is.
 // It is believed when it also maps the tables' own root.
 std::optional<std::uint64_t> direct_map_by_tables(const PageTable& table, AddressSpace& memory) {
-  const VirtAddr upper_half{~std::uint64_t{0} << table.sign_bit};
-  const auto first = memory.first_mapped(upper_half);
+  const auto first = memory.first_mapped({table.upper});
   if (!first) return std::nullopt;
   const std::uint64_t base = first->first.value - first->second.paddr.value;
   const auto root = memory.walk({base + table.root.value});
@@ -45,13 +44,13 @@ std::optional<std::uint64_t> direct_map_by_tables(const PageTable& table, Addres
   return base;
 }
 
-std::optional<VirtualRange> image_by_tables(const VirtualRange& linear, AddressSpace& memory) {
+std::optional<VirtualRange> image_by_tables(const VirtualRange& range, AddressSpace& memory) {
   std::optional<VirtualRange> found;
-  const std::uint64_t steps = std::min(linear.size / kImageStep, kMostImageSteps);
+  const std::uint64_t steps = std::min(range.size / kImageStep, kMostImageSteps);
   for (std::uint64_t i = 0; i < steps; ++i) {
-    const VirtAddr at = linear.vaddr + i * kImageStep;
+    const VirtAddr at = range.vaddr + i * kImageStep;
     const auto mapped = memory.walk(at);
-    const PhysAddr expected = linear.paddr + i * kImageStep;
+    const PhysAddr expected = range.paddr + i * kImageStep;
     if (!mapped || mapped->paddr != expected) {
       if (found) break;
       continue;
@@ -67,12 +66,17 @@ std::optional<VirtualRange> image_by_tables(const VirtualRange& linear, AddressS
 VirtualMaps find_virtual_maps(const MemorySource& source, const AddressLayout* layout) {
   VirtualMaps maps;
   take_headers(source.info(), layout, maps);
-  if (layout == nullptr || layout->table.decode == nullptr) return maps;
+  if (layout == nullptr) return maps;
+  if (!maps.direct_map && !layout->linear.empty()) {
+    const VirtualRange& direct = layout->linear.front();
+    maps.direct_map = direct.vaddr.value - direct.paddr.value;
+  }
+  if (layout->table.decode == nullptr) return maps;
   AddressSpace memory(*layout, source);
   if (!maps.direct_map) maps.direct_map = direct_map_by_tables(layout->table, memory);
   if (maps.image.empty()) {
-    for (const VirtualRange& linear : layout->linear) {
-      if (const auto image = image_by_tables(linear, memory)) maps.image.push_back(*image);
+    for (const VirtualRange& range : layout->image) {
+      if (const auto image = image_by_tables(range, memory)) maps.image.push_back(*image);
     }
   }
   return maps;

@@ -22,7 +22,7 @@ KernelModel KernelModel::detect(Vmcoreinfo note, const MemorySource& source,
   }
   KernelModel model;
   model.note_ = std::move(note);
-  auto placed = model.detect_addresses(source.info(), options.archs);
+  auto placed = model.detect_addresses(source, options.archs);
   model.detect_types(source, options);
   model.pages_ = PageLayout::detect(model.note_, model.addresses_->word_bytes);
   if (placed) placed = model.detect_memory(source);
@@ -95,17 +95,17 @@ std::vector<Downgrade> KernelModel::downgrades() const {
   return downgrades;
 }
 
-Result<void> KernelModel::detect_addresses(const DumpInfo& dump,
+Result<void> KernelModel::detect_addresses(const MemorySource& source,
                                            std::span<const Arch* const> archs) {
+  const DumpInfo& dump = source.info();
   if (note_.empty()) return error("the dump has no VMCOREINFO");
-  arch_ = find_arch(dump.machine, dump.machine_name, archs);
+  arch_ = find_arch(dump, archs);
   if (arch_ == nullptr) {
     return error("machine {} \"{}\" is not known", dump.machine, dump.machine_name);
   }
-  auto layout = arch_->detect_layout(dump, note_);
+  auto layout = arch_->detect_layout(source, note_);
   if (!layout) return layout.take_error();
   *addresses_ = std::move(*layout);
-  addresses_->table.order = dump.order;
   addresses_->word_bytes = arch_->word_bytes;
   can_translate_ = true;
   return {};
@@ -142,7 +142,7 @@ Result<void> KernelModel::detect_memory(const MemorySource& source) {
   if (pages_.size == 0) return error("{} is missing", pages_.missing(Feature::flags));
   AddressSpace memory(*addresses_, source);
   if (auto checked = check_translation(memory); !checked) return checked;
-  auto map = MemoryMap::detect({*arch_, source, note_, pages_.size, memory});
+  auto map = MemoryMap::detect({*addresses_, source, note_, pages_.size, memory});
   if (!map) return map.take_error();
   map_ = std::move(*map);
   pages_.set_missing(Feature::online, std::string(map_->why_never_offline()));
@@ -188,6 +188,7 @@ void KernelModel::detect_free_lists(const MemorySource& source) {
 Result<void> KernelModel::check_translation(AddressSpace& memory) {
   const auto text = note_.symbol("_stext");
   if (!text) return {};
+  if (!addresses_->tables_map_image) return {};
   const auto walked = memory.walk(*text);
   const auto linear = memory.translate(*text);
   if (!walked || !linear) {

@@ -77,7 +77,7 @@ class KernelModel {
   [[nodiscard]] const std::vector<std::string_view>& rules_by_btf() const { return rules_by_btf_; }
 
  private:
-  Result<void> detect_addresses(const DumpInfo& dump, std::span<const Arch* const> archs);
+  Result<void> detect_addresses(const MemorySource& source, std::span<const Arch* const> archs);
   void detect_types(const MemorySource& source, const DetectOptions& options);
   void find_rules_by_btf();
   Result<void> detect_memory(const MemorySource& source);

@@ -44,7 +44,7 @@ std::string describe_mismatch(NoteMatch match, const GivenNote& given, const Vmc
 std::string note_of_boot(const GivenNote& given, const Vmcoreinfo& theirs,
                          const MemorySource& source, const Log& log, std::string& mismatch) {
   const DumpInfo& dump = source.info();
-  const Arch* arch = find_arch(dump.machine, dump.machine_name);
+  const Arch* arch = find_arch(dump);
   if (arch == nullptr || arch->find_boot == nullptr) return {};
   auto found = arch->find_boot(source, theirs);
   if (!found) {
@@ -116,7 +116,7 @@ ChosenNote choose_note(const GivenNote& given, MemorySource& source, const Log& 
   if (own.empty() && !theirs.has_number("phys_base")) {
     facts = note_of_boot(given, theirs, source, log, chosen.mismatch);
   }
-  const Arch* arch = find_arch(dump.machine, dump.machine_name);
+  const Arch* arch = find_arch(dump);
   chosen.text = facts.empty() ? given.text
                               : merge_notes(theirs, Vmcoreinfo(facts),
                                             arch != nullptr ? arch->image_start : 0);

@@ -58,6 +58,10 @@ enum class Abi : std::uint8_t {
   padded32,  // arm, ppc, mips: at multiples of 8
 };
 
+constexpr unsigned word_bytes(Abi abi) {  // of a pointer and a long
+  return abi == Abi::bits64 ? 8 : 4;
+}
+
 std::size_t main_header_bytes(Abi abi);
 std::size_t sub_header_bytes(Abi abi);  // of version 6
 std::size_t status_offset(Abi abi);     // of the status in the main header

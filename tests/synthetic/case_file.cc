@@ -178,6 +178,18 @@ class Parser {
       shape_.made_up_word = has("32") ? 4 : 8;
       if (has("big-endian")) shape_.order = ByteOrder::big;
       if (has("16K")) shape_.page_shift = 14;
+    } else if (first == "machine") {
+      shape_.machine = words.at(1);
+      for (std::size_t i = 2; i < words.size(); ++i) {
+        const std::string& word = words[i];
+        if (word == "big-endian") {
+          shape_.order = ByteOrder::big;
+        } else if (word == "4K" || word == "16K" || word == "64K") {
+          shape_.page_shift = word == "4K" ? 12 : word == "16K" ? 14 : 16;
+        } else {
+          shape_.variant = word;
+        }
+      }
     } else if (first == "flat") {
       shape_.model = Model::flat;
     } else if (first == "discontig") {

@@ -3,6 +3,7 @@
 #include "arch/page_table.h"
 
 #include "arch/arch.h"
+#include "tests/unit/support/synthetic_memory.h"
 
 #include <elf.h>
 #include <gtest/gtest.h>
@@ -21,13 +22,14 @@ constexpr std::uint64_t kProtectionKeys = std::uint64_t{0x7ff} << 52;
 class Tables {
  public:
   explicit Tables(unsigned levels, std::uint64_t sme_mask = 0) {
-    DumpInfo dump;
+    test::SyntheticMemory memory(0);
+    DumpInfo& dump = memory.edit_info();
     dump.virtual_ranges.push_back({{0xffffffff81000000}, {0x1000000}, 0x1000000});
     const Vmcoreinfo note(
         "SYMBOL(swapper_pg_dir)=ffffffff81001000\nNUMBER(phys_base)=0\n"
         "NUMBER(pgtable_l5_enabled)=" +
         std::to_string(levels - 4) + "\nNUMBER(sme_mask)=" + std::to_string(sme_mask) + "\n");
-    table = find_arch(EM_X86_64, "")->detect_layout(dump, note)->table;
+    table = find_arch(EM_X86_64, "", 8)->detect_layout(memory, note)->table;
   }
   void set(std::uint64_t at, std::uint64_t value) { words_[at] = value; }
   std::optional<Translation> walk(std::uint64_t vaddr) const {

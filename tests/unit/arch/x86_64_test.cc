@@ -3,12 +3,15 @@
 #include "arch/arch.h"
 
 #include "tests/unit/support/note.h"
+#include "tests/unit/support/synthetic_memory.h"
 
 #include <elf.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <set>
 #include <string_view>
+#include <utility>
 
 namespace vmsift {
 namespace {
@@ -18,7 +21,9 @@ using test::Note;
 constexpr std::uint64_t kStartKernelMap = 0xffffffff80000000;
 
 Result<AddressLayout> layout_of(const Note& note, const DumpInfo& dump = {}) {
-  return find_arch(EM_X86_64, "")->detect_layout(dump, Vmcoreinfo(note.text()));
+  test::SyntheticMemory memory(0);
+  memory.edit_info() = dump;
+  return find_arch(EM_X86_64, "", 8)->detect_layout(memory, Vmcoreinfo(note.text()));
 }
 
 Note smallest() {
@@ -27,28 +32,44 @@ Note smallest() {
 
 TEST(ArchRegistry, NamesAndNumbersAreUnique) {
   std::set<std::string_view> names;
-  std::set<std::uint16_t> machines;
+  std::set<std::pair<std::uint16_t, unsigned>> machines;
   for (const Arch* a : all_archs()) {
     EXPECT_TRUE(names.insert(a->name).second) << a->name;
-    EXPECT_TRUE(machines.insert(a->elf_machine).second) << a->name;
-    EXPECT_EQ(find_arch(a->elf_machine, ""), a);
-    EXPECT_EQ(find_arch(0, a->name), a);
+    EXPECT_TRUE(machines.insert({a->elf_machine, a->word_bytes}).second) << a->name;
+    EXPECT_EQ(find_arch(a->elf_machine, "", a->word_bytes), a);
+    EXPECT_EQ(find_arch(0, a->name, a->word_bytes), a);
     EXPECT_NE(a->detect_layout, nullptr);
-    EXPECT_GT(a->max_physmem_bits, a->section_size_bits);
-    EXPECT_EQ(a->page_size & (a->page_size - 1), 0U);
+    ASSERT_FALSE(a->page_sizes.empty()) << a->name;
+    for (const std::size_t size : a->page_sizes) EXPECT_EQ(size & (size - 1), 0U) << a->name;
   }
 }
 
 TEST(ArchRegistry, TheNumberWinsOverTheName) {
-  EXPECT_EQ(find_arch(EM_S390 + 1000, "x86_64"), nullptr);
-  EXPECT_EQ(find_arch(0, "pdp11"), nullptr);
-  EXPECT_EQ(find_arch(0, ""), nullptr);
+  EXPECT_EQ(find_arch(EM_S390 + 1000, "x86_64", 8), nullptr);
+  EXPECT_EQ(find_arch(0, "pdp11", 8), nullptr);
+  EXPECT_EQ(find_arch(0, "", 8), nullptr);
+  EXPECT_EQ(find_arch(EM_X86_64, "", 4), nullptr);
+}
+
+TEST(ArchRegistry, OtherNames) {
+  Arch named{};
+  named.name = "made-up";
+  named.other_names = "pdp8 vax*";
+  named.word_bytes = 4;
+  const std::array<const Arch*, 1> archs = {&named};
+  for (const char* name : {"made-up", "pdp8", "vax", "vax780"}) {
+    EXPECT_EQ(find_arch(0, name, 4, archs), &named) << name;
+    EXPECT_EQ(find_arch(0, name, 8, archs), nullptr) << name;
+  }
+  for (const char* name : {"", "pdp", "pdp88", "va", "made-up2", "pdp8 vax*", "*"}) {
+    EXPECT_EQ(find_arch(0, name, 4, archs), nullptr) << name;
+  }
 }
 
 // Every architecture meets notes that lack a line of it: an error or a layout, no more.
 TEST(ArchRegistry, AnEmptyNoteIsAnErrorThatNamesAKey) {
   for (const Arch* a : all_archs()) {
-    const auto layout = a->detect_layout({}, Vmcoreinfo());
+    const auto layout = a->detect_layout(test::SyntheticMemory(0), Vmcoreinfo());
     ASSERT_FALSE(layout);
     EXPECT_FALSE(layout.message().empty());
   }
@@ -69,8 +90,8 @@ TEST(X86_64, RealNotes) {
     ASSERT_TRUE(layout) << layout.message();
     EXPECT_EQ(layout->table.levels.size(), real.levels) << real.name;
     EXPECT_EQ(layout->table.root.value, real.root) << real.name;
-    ASSERT_EQ(layout->linear.size(), 1U);
-    EXPECT_EQ(layout->linear[0].size, std::uint64_t{1} << 30);
+    ASSERT_EQ(layout->image.size(), 1U);
+    EXPECT_EQ(layout->image[0].size, std::uint64_t{1} << 30);
     EXPECT_EQ(layout->table.encryption_mask, 0U);
   }
 }
@@ -105,7 +126,7 @@ TEST(X86_64, ImageSizeIsWithinTheTopTwoGiB) {
   for (const char* value : {"0", "-1", "9223372036854775807", "4294967296", "junk"}) {
     Note note = smallest();
     note.set("NUMBER(KERNEL_IMAGE_SIZE)", value);
-    EXPECT_EQ(layout_of(note)->linear.at(0).size, std::uint64_t{512} << 20) << value;
+    EXPECT_EQ(layout_of(note)->image.at(0).size, std::uint64_t{512} << 20) << value;
   }
 }
 

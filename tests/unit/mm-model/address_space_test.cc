@@ -18,8 +18,8 @@ class AddressSpaceTest : public testing::TestWithParam<unsigned> {
   AddressSpaceTest() : kernel_({.levels = GetParam()}) {}
 
   AddressLayout layout() const {
-    return *find_arch(EM_X86_64, "")
-                ->detect_layout(kernel_.memory.info(), Vmcoreinfo(kernel_.note.text()));
+    return *find_arch(EM_X86_64, "", 8)
+                ->detect_layout(kernel_.memory, Vmcoreinfo(kernel_.note.text()));
   }
   VirtAddr stext() const { return *Vmcoreinfo(kernel_.note.text()).symbol("_stext"); }
 

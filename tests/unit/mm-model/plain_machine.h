@@ -27,18 +27,14 @@ class PlainMachine {
       : memory(shape.pages.end, shape.order), shape_(shape) {
     EXPECT_TRUE(memory.set_page_size(shape.page_size));
     memory.add(shape.pages);
-    arch.name = "plain";
-    arch.elf_machine = 0xfffe;
-    arch.word_bytes = shape.word_bytes;
-    arch.page_size = shape.page_size;
-    arch.section_size_bits = 27;
-    arch.max_physmem_bits = 46;
-    layout_.word_bytes = shape.word_bytes;
+    layout.section_size_bits = 27;
+    layout.max_physmem_bits = 46;
+    layout.word_bytes = shape.word_bytes;
     const PhysAddr start{shape.pages.begin * shape.page_size};
-    layout_.linear.push_back({direct(start.value), start, shape.pages.size() * shape.page_size});
+    layout.linear.push_back({direct(start.value), start, shape.pages.size() * shape.page_size});
   }
 
-  Arch arch{};
+  AddressLayout layout;
   Note note;
   SyntheticMemory memory;
 
@@ -54,17 +50,16 @@ class PlainMachine {
       memory.put<std::uint32_t>({paddr}, static_cast<std::uint32_t>(value));
     }
   }
-  [[nodiscard]] AddressSpace space() const { return {layout_, memory}; }
+  [[nodiscard]] AddressSpace space() const { return {layout, memory}; }
 
   Result<std::unique_ptr<MemoryMap>> detect() const {
     AddressSpace at = space();
     const Vmcoreinfo parsed(note.text());
-    return MemoryMap::detect({arch, memory, parsed, shape_.page_struct_size, at});
+    return MemoryMap::detect({layout, memory, parsed, shape_.page_struct_size, at});
   }
 
  private:
   PlainShape shape_;
-  AddressLayout layout_;
 };
 
 // A struct pglist_data of a made-up layout, at a physical address.

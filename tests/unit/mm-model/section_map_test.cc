@@ -158,9 +158,9 @@ TEST_P(SparseOfAnyKind, WithLessInTheNoteItIsTheSame) {
     Sparse kernel(GetParam());
     kernel.machine.note.remove(key);
     if (key == std::string("NUMBER(MAX_PHYSMEM_BITS)")) {
-      kernel.machine.arch.max_physmem_bits = 50;  // another kernel's
+      kernel.machine.layout.max_physmem_bits = 50;  // another kernel's
     } else {
-      kernel.machine.arch.section_size_bits = 30;
+      kernel.machine.layout.section_size_bits = 30;
     }
     const auto map = kernel.machine.detect();
     ASSERT_TRUE(map) << key << ": " << map.message();

@@ -18,8 +18,8 @@ class VirtualMapsTest : public testing::TestWithParam<unsigned> {
  protected:
   VirtualMapsTest() : kernel_({.levels = GetParam()}) {}
   AddressLayout layout() const {
-    return *find_arch(EM_X86_64, "")
-                ->detect_layout(kernel_.memory.info(), Vmcoreinfo(kernel_.note.text()));
+    return *find_arch(EM_X86_64, "", 8)
+                ->detect_layout(kernel_.memory, Vmcoreinfo(kernel_.note.text()));
   }
   // Where the kernel's own tables have the direct map.
   [[nodiscard]] std::uint64_t direct() const {
@@ -96,8 +96,8 @@ TEST_P(VirtualMapsTest, HeadersOf32BitKernels) {
 
 TEST_P(VirtualMapsTest, HeadersGoFirst) {
   AddressLayout found = layout();
-  ASSERT_FALSE(found.linear.empty());
-  const VirtualRange image = {found.linear.front().vaddr + 0x1000000, {0x1000000}, 0x200000};
+  ASSERT_FALSE(found.image.empty());
+  const VirtualRange image = {found.image.front().vaddr + 0x1000000, {0x1000000}, 0x200000};
   kernel_.memory.edit_info().virtual_ranges = {
       image, {{0xffff900000001000}, {0x1000}, 0x1000}, {{0xffffa00000001000}, {0x1000}, 0x1000}};
   const VirtualMaps maps = find_virtual_maps(kernel_.memory, &found);
@@ -111,10 +111,10 @@ TEST_P(VirtualMapsTest, HeadersGoFirst) {
 TEST_P(VirtualMapsTest, AHugeLinearRangeEnds) {
   AddressLayout found = layout();
   kernel_.memory.edit_info().virtual_ranges.clear();
-  found.linear = {{{0x1000}, {0}, ~std::uint64_t{0} - 0x2000}};
+  found.image = {{{0x1000}, {0}, ~std::uint64_t{0} - 0x2000}};
   EXPECT_TRUE(find_virtual_maps(kernel_.memory, &found).image.empty());
   // What is mapped as it should be beyond that many steps is left out.
-  found.linear = {{{direct()}, {0}, ~std::uint64_t{0}}};
+  found.image = {{{direct()}, {0}, ~std::uint64_t{0}}};
   for (const VirtualRange& image : find_virtual_maps(kernel_.memory, &found).image) {
     EXPECT_LE(image.size, std::uint64_t{1024} * (2U << 20));
   }

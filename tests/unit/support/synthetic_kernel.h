@@ -15,6 +15,8 @@
 #include "tests/unit/support/synthetic_release.h"
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 namespace vmsift::test {
@@ -38,6 +40,8 @@ struct KernelShape {
   bool kaslr = true;
   unsigned made_up_word = 0;  // 4 or 8: a made-up machine in place of x86_64
   unsigned page_shift = 12;
+  std::string machine = {};  // another one; see synthetic_machine.cc
+  std::string variant = {};  // of that machine
 };
 
 enum class Kind { anon, file, file_private, kernel };
@@ -83,6 +87,8 @@ class SyntheticKernel {
   [[nodiscard]] SyntheticNodes& nodes() { return nodes_; }
   [[nodiscard]] Pfn end() const { return end_; }
   [[nodiscard]] std::uint64_t pages_per_section() const;
+  [[nodiscard]] PhysAddr start() const { return own(0); }       // of memory
+  [[nodiscard]] VirtAddr variable(std::uint64_t offset) const;  // of synthetic_variables.h
   [[nodiscard]] VirtAddr direct(PhysAddr at) const;
   [[nodiscard]] VirtAddr image(PhysAddr at) const;
   [[nodiscard]] VirtAddr struct_address(Pfn pfn) const;
@@ -99,13 +105,14 @@ class SyntheticKernel {
   [[nodiscard]] PhysAddr section_entry(std::uint64_t section) const;  // its section_mem_map
   [[nodiscard]] PhysAddr section_root(std::uint64_t root) const;      // with EXTREME
   [[nodiscard]] PhysAddr pgd() const;
+  // Of the kernel's structures, counted from the first page frame.
+  [[nodiscard]] PhysAddr own(Pfn pfn) const;
   // Maps 2^shift bytes, as one level of the table does; splits larger leaves that are in the way.
   void map(VirtAddr vaddr, PhysAddr paddr, unsigned shift);
 
  private:
   friend class NoteWriter;
 
-  [[nodiscard]] PhysAddr own(Pfn pfn) const;  // of the kernel's structures, counted from the first
   [[nodiscard]] PhysAddr sections_start() const;
   [[nodiscard]] std::uint64_t sections_per_root() const;
   [[nodiscard]] unsigned physmem_bits() const;
@@ -126,6 +133,14 @@ class SyntheticKernel {
   void fill_page(Pfn pfn, Kind kind);
   PhysAddr entry_of(VirtAddr vaddr, unsigned shift);
   PhysAddr allocate_table(unsigned bits);
+  void put_entry(PhysAddr at, std::uint64_t raw);
+  void put_leaf(PhysAddr at, std::uint64_t frame, unsigned shift);
+
+  struct Mapped {
+    bool leaf = false;
+    std::uint64_t frame = 0;
+  };
+  std::map<std::uint64_t, Mapped> entries_;  // of page tables, by their place
 
   KernelShape shape_;
   Machine machine_;

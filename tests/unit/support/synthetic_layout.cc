@@ -26,8 +26,7 @@ std::uint64_t section_flags(Era era) {
 SyntheticKernel::SyntheticKernel(const KernelShape& shape)
     : memory(1, shape.order),
       shape_(shape),
-      machine_(shape.made_up_word == 0 ? make_x86_64(shape.levels, shape.kaslr)
-                                       : make_made_up(shape.made_up_word, shape.page_shift)),
+      machine_(make_machine(shape)),
       encoding_(encoding_of(shape.era)),
       fields_(fields_of(shape.era, machine_.word)),
       next_table_(kTables),
@@ -42,12 +41,14 @@ SyntheticKernel::SyntheticKernel(const KernelShape& shape)
   if (shape_.model == Model::sparse) lay_out_sections();
   lay_out_variables();
   write_note(*this);
+  if (machine_.prepare != nullptr) machine_.prepare(*this);
 }
 
 void SyntheticKernel::describe_dump() {
   DumpInfo& info = memory.edit_info();
   if (!memory.set_page_size(machine_.page())) throw std::runtime_error("page size");
   info.machine = machine_.arch->elf_machine;
+  if (machine_.word == 4) info.abi = kdump::Abi::padded32;
   info.max_pfn = end_;
   for (const auto& node : shape_.nodes) {
     for (const PfnRange range : node) {
@@ -71,6 +72,10 @@ PhysAddr SyntheticKernel::own(Pfn pfn) const {
 
 PhysAddr SyntheticKernel::pgd() const {
   return own(variables::kPgd);
+}
+
+VirtAddr SyntheticKernel::variable(std::uint64_t offset) const {
+  return image(own(variables::kData) + offset);
 }
 
 VirtAddr SyntheticKernel::direct(PhysAddr at) const {
@@ -97,7 +102,7 @@ std::uint64_t SyntheticKernel::get_word(PhysAddr at) {
 
 PhysAddr SyntheticKernel::allocate_table(unsigned bits) {
   const PhysAddr table = own(next_table_);
-  next_table_ += std::max<Pfn>((Pfn{8} << bits) >> machine_.page_shift, 1);
+  next_table_ += std::max<Pfn>((Pfn{machine_.entry_bytes} << bits) >> machine_.page_shift, 1);
   if (next_table_ > kRoots) throw std::runtime_error("page tables need more room");
   return table;
 }
@@ -107,38 +112,56 @@ PhysAddr SyntheticKernel::entry_of(VirtAddr vaddr, unsigned shift) {
   for (std::size_t i = 0;; ++i) {
     const PageTableLevel level = machine_.levels.at(i);
     const std::uint64_t index = vaddr.value >> level.shift & ((1U << level.bits) - 1);
-    const PhysAddr entry = table + index * 8;
+    const PhysAddr entry = table + index * machine_.entry_bytes;
     if (level.shift == shift) return entry;
     const PageTableLevel next = machine_.levels.at(i + 1);
-    const auto raw = memory.get<std::uint64_t>(entry);
-    if ((raw & kEntryLarge) != 0 || (raw & kEntryPresent) == 0) {
-      table = allocate_table(next.bits);
-      if ((raw & kEntryPresent) != 0) {  // a large leaf: becomes a table of smaller ones
-        const std::uint64_t start = align_down(raw & kEntryFrame, std::uint64_t{1} << level.shift);
-        for (std::uint64_t n = 0; n < 1U << next.bits; ++n) {
-          memory.put(table + n * 8, machine_.leaf(start + (n << next.shift), next.shift));
-        }
-      }
-      memory.put<std::uint64_t>(entry, table.value | kEntryPresent);
-    } else {
-      table = {raw & kEntryFrame};
+    const auto known = entries_.find(entry.value);
+    if (known != entries_.end() && !known->second.leaf) {
+      table = {known->second.frame};
+      continue;
     }
+    table = allocate_table(next.bits);
+    if (known != entries_.end()) {  // a large leaf: becomes a table of smaller ones
+      for (std::uint64_t n = 0; n < 1U << next.bits; ++n) {
+        put_leaf(table + n * machine_.entry_bytes, known->second.frame + (n << next.shift),
+                 next.shift);
+      }
+    }
+    put_entry(entry, machine_.table(table.value, level.shift, machine_));
+    entries_[entry.value] = {false, table.value};
   }
 }
 
+void SyntheticKernel::put_entry(PhysAddr at, std::uint64_t raw) {
+  if (machine_.entry_order && *machine_.entry_order != shape_.order) {
+    raw = machine_.entry_bytes == 4 ? __builtin_bswap32(static_cast<std::uint32_t>(raw))
+                                    : __builtin_bswap64(raw);
+  }
+  if (machine_.entry_bytes == 4) {
+    memory.put(at, static_cast<std::uint32_t>(raw));
+  } else {
+    memory.put(at, raw);
+  }
+}
+
+void SyntheticKernel::put_leaf(PhysAddr at, std::uint64_t frame, unsigned shift) {
+  put_entry(at, machine_.leaf(frame, shift, machine_));
+  entries_[at.value] = {true, frame};
+}
+
 void SyntheticKernel::map(VirtAddr vaddr, PhysAddr paddr, unsigned shift) {
-  memory.put<std::uint64_t>(entry_of(vaddr, shift), machine_.leaf(paddr.value, shift));
+  put_leaf(entry_of(vaddr, shift), align_down(paddr.value, std::uint64_t{1} << shift), shift);
 }
 
 void SyntheticKernel::map_memory() {
   const std::uint64_t large = std::uint64_t{1} << machine_.direct_shift;
   const std::uint64_t bytes = (end_ << machine_.page_shift) - own(0).value;
-  for (std::uint64_t at = 0; at < bytes; at += large) {
+  for (std::uint64_t at = 0; at < bytes && machine_.direct_in_tables; at += large) {
     map(direct(own(0)) + at, own(0) + at, machine_.direct_shift);
   }
-  if (!machine_.is_x86_64()) return;  // the image is in the direct map
-  for (std::uint64_t at = 0; at < kTextBytes; at += 0x200000) {
-    map(image(own(0)) + at, own(0) + at, 21);
+  if (machine_.image_shift == 0) return;
+  for (std::uint64_t at = 0; at < kTextBytes; at += std::uint64_t{1} << machine_.image_shift) {
+    map(image(own(0)) + at, own(0) + at, machine_.image_shift);
   }
 }
 
@@ -204,9 +227,9 @@ VirtAddr SyntheticKernel::struct_address(Pfn pfn) const {
 
 // Where the note says how much memory there can be, an array of all sections need not be large.
 unsigned SyntheticKernel::physmem_bits() const {
-  if (machine_.word == 4) return 32;
-  if (!shape_.extreme) return since(Era::v5_10) ? 36 : encoding_.physmem_bits;
-  return shape_.levels == 5 ? 52 : encoding_.physmem_bits;
+  const bool named = since(Era::v5_10) || machine_.word == 4;
+  if (!shape_.extreme && named) return machine_.flat_physmem_bits;
+  return machine_.physmem_bits != 0 && named ? machine_.physmem_bits : encoding_.physmem_bits;
 }
 
 std::uint64_t SyntheticKernel::section_in_flags(Pfn pfn) const {

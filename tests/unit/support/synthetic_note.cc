@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The VMCOREINFO text: the entries that crash_save_vmcoreinfo_init() of a release writes, and those
-// of arch_crash_save_vmcoreinfo() of x86_64. Not all of them: what no filter could ask for is left
-// out where it says nothing of a release (log, kallsyms, crash time).
+// of arch_crash_save_vmcoreinfo() of its machine. Not all of them: what no filter could ask for is
+// left out where it says nothing of a release (log, kallsyms, crash time).
 #include "tests/unit/support/synthetic_kernel.h"
 #include "tests/unit/support/synthetic_variables.h"
 
@@ -28,9 +28,7 @@ class NoteWriter {
 
  private:
   [[nodiscard]] bool since(Era era) const { return k_.since(era); }
-  [[nodiscard]] std::uint64_t data(std::uint64_t at) const {
-    return k_.image(k_.own(variables::kData) + at).value;
-  }
+  [[nodiscard]] std::uint64_t data(std::uint64_t at) const { return k_.variable(at).value; }
   [[nodiscard]] std::uint64_t text(std::uint64_t at) const {
     return k_.image(k_.own(variables::kText) + at).value;
   }
@@ -153,22 +151,7 @@ class NoteWriter {
   }
 
   void write_machine() {
-    if (!k_.machine_.is_x86_64()) {
-      note_.set("NUMBER(PHYS_OFFSET)", static_cast<long long>(k_.own(0).value));
-      return;
-    }
-    if (since(Era::v4_19)) {  // a number since 4.10, the root's name since 4.13
-      note_.set("NUMBER(phys_base)", static_cast<long long>(k_.own(0).value - k_.machine_.kaslr));
-      note_.set_hex("SYMBOL(init_top_pgt)", k_.image(k_.pgd()).value);
-      note_.set("NUMBER(pgtable_l5_enabled)", k_.shape_.levels == 5);
-      note_.set("NUMBER(sme_mask)", 0);
-    } else {
-      note_.set_hex("SYMBOL(phys_base)", data(variables::kPhysBase));
-      note_.set_hex("SYMBOL(init_level4_pgt)", k_.image(k_.pgd()).value);
-    }
-    if (!since(Era::v3_17)) return;
-    note_.set("NUMBER(KERNEL_IMAGE_SIZE)", 1 << 30);
-    note_.set_hex("KERNELOFFSET", k_.machine_.kaslr);
+    if (k_.machine_.describe != nullptr) k_.machine_.describe(k_, note_);
   }
 
   SyntheticKernel& k_;
