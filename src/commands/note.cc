@@ -27,7 +27,7 @@ Result<std::string> read_note_file(const std::string& path) {
 void set_page_size(const Vmcoreinfo& note, MemorySource& source, const Log& log) {
   const auto bytes = note.decimal("PAGESIZE");
   if (!bytes) return;
-  if (auto set = source.set_page_size(static_cast<std::size_t>(*bytes)); !set) {
+  if (auto set = source.set_page_size(*bytes); !set) {
     log.warning("PAGESIZE={} of the note is passed over: {}", *bytes, set.message());
   }
 }

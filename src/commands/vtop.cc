@@ -47,8 +47,9 @@ std::string presence_of(const MemorySource& source, Pfn pfn) {
   if (auto known = source.presence({begin, begin + 8}, BitSpan(exists), BitSpan(stored)); !known) {
     return "may be in the dump: " + known.message();
   }
-  if (BitSpan(stored).test(pfn - begin)) return "is in the dump";
-  return BitSpan(exists).test(pfn - begin) ? "was left out of the dump" : "is no memory";
+  const auto bit = static_cast<std::size_t>(pfn - begin);
+  if (BitSpan(stored).test(bit)) return "is in the dump";
+  return BitSpan(exists).test(bit) ? "was left out of the dump" : "is no memory";
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ class ElfCore : public MemorySource {
   Result<void> load();
 
   [[nodiscard]] const DumpInfo& info() const override { return info_; }
-  Result<void> set_page_size(std::size_t bytes) override;
+  Result<void> set_page_size(std::uint64_t bytes) override;
   Result<void> presence(PfnRange window, BitSpan exists, BitSpan stored) const override;
   [[nodiscard]] Pfn next_window(Pfn from, std::uint64_t granule) const override;
   [[nodiscard]] std::unique_ptr<PageReader> reader() const override {
@@ -184,12 +184,12 @@ void ElfCore::add_segments(const ElfHeaders& headers) {
   }
 }
 
-Result<void> ElfCore::set_page_size(std::size_t bytes) {
+Result<void> ElfCore::set_page_size(std::uint64_t bytes) {
   if (!std::has_single_bit(bytes) || bytes < 4096 || bytes > FileWindow::kReadBytes) {
     return error("{}: page size of {} bytes is not a power of two from 4096 to {}", info_.path,
                  bytes, FileWindow::kReadBytes);
   }
-  info_.page_size = bytes;
+  info_.page_size = static_cast<std::size_t>(bytes);
   info_.max_pfn = ceil_div<Pfn>(memory_.extents().back().end.value, bytes);
   return {};
 }
@@ -202,7 +202,8 @@ void ElfCore::mark(const ExtentMap& map, PfnRange window, BitSpan bits) const {
     const Pfn begin = std::max(window.begin, extents[i].begin.value / page);
     const Pfn end = std::min(window.end, ceil_div(extents[i].end.value, page));
     if (begin >= window.end) break;
-    bits.set_range(begin - window.begin, end - window.begin);
+    bits.set_range(static_cast<std::size_t>(begin - window.begin),
+                   static_cast<std::size_t>(end - window.begin));
   }
 }
 
@@ -248,7 +249,8 @@ bool ElfCoreReader::assemble(PhysAddr begin) {
   for (std::size_t i = core_.data_.find(begin); i < extents.size() && extents[i].begin < end; ++i) {
     const PhysAddr from = std::max(begin, extents[i].begin);
     const PhysAddr until = std::min(end, extents[i].end);
-    const auto into = std::span(partial_).subspan(from - begin, until - from);
+    const auto into = std::span(partial_).subspan(static_cast<std::size_t>(from - begin),
+                                                  static_cast<std::size_t>(until - from));
     if (auto read = core_.file_->read_exactly(extents[i].offset_of(from), into); !read) {
       last_error_ = read.message();
       return false;

@@ -21,7 +21,7 @@ class KdumpSource : public MemorySource {
   Result<void> load();
 
   [[nodiscard]] const DumpInfo& info() const override { return info_; }
-  Result<void> set_page_size(std::size_t bytes) override;
+  Result<void> set_page_size(std::uint64_t bytes) override;
   Result<void> presence(PfnRange window, BitSpan exists, BitSpan stored) const override;
   [[nodiscard]] Pfn next_window(Pfn from, std::uint64_t granule) const override {
     return index_.next_window(from, granule);
@@ -99,7 +99,8 @@ Result<void> KdumpSource::load_notes() {
   info_.vmcoreinfo = std::move(notes->vmcoreinfo);
   info_.warnings = std::move(notes->warnings);
   if (info_.vmcoreinfo.empty() && header().vmcoreinfo_offset != 0) {
-    info_.vmcoreinfo.resize(std::min(header().vmcoreinfo_size, kMaxVmcoreinfo));
+    info_.vmcoreinfo.resize(
+        static_cast<std::size_t>(std::min(header().vmcoreinfo_size, kMaxVmcoreinfo)));
     return members_.front().file->read_exactly(header().vmcoreinfo_offset,
                                                std::as_writable_bytes(std::span(info_.vmcoreinfo)));
   }
@@ -160,7 +161,7 @@ void KdumpSource::find_zero_page(KdumpMember& member, std::uint64_t descriptors)
   }
 }
 
-Result<void> KdumpSource::set_page_size(std::size_t bytes) {
+Result<void> KdumpSource::set_page_size(std::uint64_t bytes) {
   if (bytes == info_.page_size) return {};
   return error("{}: the note says pages of {} bytes, the header blocks of {}", info_.path, bytes,
                info_.page_size);
@@ -206,7 +207,8 @@ Result<KdumpMember> read_kdump_member(std::unique_ptr<ByteStore> file) {
 }
 
 Result<ElfNotes> read_kdump_notes(const KdumpMember& member) {
-  std::vector<std::byte> bytes(std::min(member.header.notes_size, kMaxNoteBytes));
+  std::vector<std::byte> bytes(
+      static_cast<std::size_t>(std::min(member.header.notes_size, kMaxNoteBytes)));
   if (auto read = member.file->read_exactly(member.header.notes_offset, bytes); !read) {
     return read.take_error();
   }

@@ -82,7 +82,7 @@ Pfn KdumpIndex::next_window(Pfn from, std::uint64_t granule) const {
 }
 
 KdumpIndex::Cursor::Cursor(const KdumpIndex& index)
-    : index_(index), bits_(index.pages_per_checkpoint_ / 8) {}
+    : index_(index), bits_(static_cast<std::size_t>(index.pages_per_checkpoint_ / 8)) {}
 
 bool KdumpIndex::Cursor::enter(std::uint64_t checkpoint) {
   checkpoint_ = ~std::uint64_t{0};
@@ -92,9 +92,13 @@ bool KdumpIndex::Cursor::enter(std::uint64_t checkpoint) {
     return false;
   }
   checkpoint_ = checkpoint;
-  word_ = 0;
-  counted_ = index_.checkpoints_[checkpoint];
+  begin();
   return true;
+}
+
+void KdumpIndex::Cursor::begin() {
+  word_ = 0;
+  counted_ = index_.checkpoints_[static_cast<std::size_t>(checkpoint_)];
 }
 
 auto KdumpIndex::Cursor::rank(Pfn pfn) -> std::optional<Rank> {
@@ -104,10 +108,7 @@ auto KdumpIndex::Cursor::rank(Pfn pfn) -> std::optional<Rank> {
   const auto word_at = [this](std::size_t i) {
     return vmsift::load<std::uint64_t>(&bits_[i * 8], ByteOrder::little);
   };
-  if (bit / 64 < word_) {
-    word_ = 0;
-    counted_ = index_.checkpoints_[checkpoint];
-  }
+  if (bit / 64 < word_) begin();
   for (; word_ < bit / 64; ++word_) {
     counted_ += static_cast<std::uint64_t>(std::popcount(word_at(word_)));
   }

@@ -47,6 +47,7 @@ class KdumpIndex {
 
    private:
     bool enter(std::uint64_t checkpoint);
+    void begin();
 
     const KdumpIndex& index_;
     std::vector<std::byte> bits_;  // bitmap 2 of one checkpoint

@@ -102,7 +102,7 @@ class MemorySource {
 
   // Once, before the first reader, when the kernel says that its pages have another size than
   // info().page_size. Power of two, 4 KiB to 256 KiB.
-  virtual Result<void> set_page_size(std::size_t bytes) = 0;
+  virtual Result<void> set_page_size(std::uint64_t bytes) = 0;
 
   // Sets bit i of `exists` when page window.begin + i is memory of the machine, and of `stored`
   // when the dump also has at least one byte of it. window.begin is a multiple of 8. Both spans are

@@ -251,7 +251,10 @@ Result<void> ElfWriter::write_data(std::uint64_t at, std::span<const std::byte> 
   if (auto filled = fill_to(at); !filled) return filled;
   const std::uint64_t room = sink_->room_for_data(headers_due(), kPiecesDue);
   const std::size_t stored = frame.empty() ? data.size() : frame.size();
-  const std::size_t fits = room >= stored ? data.size() : frame.empty() ? room : 0;
+  // Of data that are framed all or nothing.
+  const std::size_t fits = room >= stored  ? data.size()
+                           : frame.empty() ? static_cast<std::size_t>(room)
+                                           : 0;
   auto written = sink_->write_framed(at, data.first(fits),
                                      fits == data.size() ? frame : std::span<const std::byte>());
   written_end_ += written.bytes;

@@ -170,7 +170,10 @@ Result<void> KdumpWriter::write_data(std::span<const std::byte> data,
   const std::uint64_t due = descriptors_.size() + kMaxBatchPages * kdump::kDescriptorBytes;
   const std::uint64_t room = sink_->room_for_data(due + kdump::kStatusBytes, 2);
   const std::size_t stored = frame.empty() ? data.size() : frame.size();
-  const std::size_t fits = room >= stored ? data.size() : frame.empty() ? room : 0;
+  // Of data that are framed all or nothing.
+  const std::size_t fits = room >= stored  ? data.size()
+                           : frame.empty() ? static_cast<std::size_t>(room)
+                                           : 0;
   auto written = sink_->write_framed(end_, data.first(fits),
                                      fits == data.size() ? frame : std::span<const std::byte>());
   end_ += written.bytes;
