@@ -7,11 +7,13 @@
 
 namespace vmsift {
 
+extern const Arch kRiscv64;
 extern const Arch kX86_64;
 
 namespace {
 
-constexpr std::array<const Arch*, 1> kArchs = {
+constexpr std::array<const Arch*, 2> kArchs = {
+    &kRiscv64,
     &kX86_64,
 };
 
