@@ -28,6 +28,8 @@ struct AddressLayout {
   PageTable table;
   // Whether the tables map the image too, so that the one can be checked against the other.
   bool tables_map_image = true;
+  // Why `table` is empty, where the architecture has tables; what they map cannot be read then.
+  std::string no_tables;
   // Top bits of kernel pointers that may hold a tag (arm64): they are ones in the address.
   std::uint64_t tag_bits = 0;
   unsigned section_size_bits = 0;  // where the note has no NUMBER(SECTION_SIZE_BITS)

@@ -7,11 +7,17 @@
 
 namespace vmsift {
 
+extern const Arch kLoongarch64;
+extern const Arch kMips64;
+extern const Arch kRiscv64;
 extern const Arch kX86_64;
 
 namespace {
 
-constexpr std::array<const Arch*, 1> kArchs = {
+constexpr std::array<const Arch*, 4> kArchs = {
+    &kLoongarch64,
+    &kMips64,
+    &kRiscv64,
     &kX86_64,
 };
 

@@ -175,7 +175,8 @@ void StructPageClassifier<kSwap, Word>::in_place(PfnRange pages, VirtAddr struct
     const Pfn first = pfn - before;  // the page frame whose struct page begins data[0]
     for (std::size_t i = 0; i < got; ++i) {
       const Pfn begin = first + i * per_frame;
-      const PfnRange part{std::max(pfn, begin), std::min(pages.end, begin + per_frame)};
+      // What stands in front of pfn is nobody's; of page frame 0, that is below 0.
+      const PfnRange part{i == 0 ? pfn : begin, std::min(pages.end, begin + per_frame)};
       if (part.end <= at_.next) continue;
       if (data[i] == nullptr) {
         unreadable(part);

@@ -107,6 +107,7 @@ Result<void> KernelModel::detect_addresses(const MemorySource& source,
   if (!layout) return layout.take_error();
   *addresses_ = std::move(*layout);
   addresses_->word_bytes = arch_->word_bytes;
+  if (!addresses_->no_tables.empty()) warnings_.push_back(addresses_->no_tables);
   can_translate_ = true;
   return {};
 }
