@@ -7,11 +7,13 @@
 
 namespace vmsift {
 
-extern const Arch kX86_64;
+extern const Arch kArm, kArm64, kX86_64;
 
 namespace {
 
-constexpr std::array<const Arch*, 1> kArchs = {
+constexpr std::array<const Arch*, 3> kArchs = {
+    &kArm,
+    &kArm64,
     &kX86_64,
 };
 
