@@ -7,6 +7,8 @@
 
 namespace vmsift {
 
+extern const Arch kArm;
+extern const Arch kArm64;
 extern const Arch kLoongarch64;
 extern const Arch kMips64;
 extern const Arch kRiscv64;
@@ -14,7 +16,9 @@ extern const Arch kX86_64;
 
 namespace {
 
-constexpr std::array<const Arch*, 4> kArchs = {
+constexpr std::array<const Arch*, 6> kArchs = {
+    &kArm,
+    &kArm64,
     &kLoongarch64,
     &kMips64,
     &kRiscv64,
