@@ -15,7 +15,10 @@ struct Named {
   std::string_view name;
   Machine (*make)(const KernelShape& shape);
 };
-constexpr std::array<Named, 2> kMachines = {{
+constexpr std::array<Named, 5> kMachines = {{
+    {"loongarch64", make_loongarch64},
+    {"mips64", make_mips64},
+    {"riscv64", make_riscv64},
     {"x86_64", make_x86_64},
     {"made-up", make_made_up},
 }};

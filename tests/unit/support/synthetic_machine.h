@@ -51,7 +51,10 @@ std::vector<PageTableLevel> levels_of_pages(unsigned page_shift, unsigned top);
 Machine make_machine(const KernelShape& shape);
 
 // machine_NAME.cc
+Machine make_loongarch64(const KernelShape& shape);
 Machine make_made_up(const KernelShape& shape);
+Machine make_mips64(const KernelShape& shape);
+Machine make_riscv64(const KernelShape& shape);
 Machine make_x86_64(const KernelShape& shape);
 
 }  // namespace vmsift::test
