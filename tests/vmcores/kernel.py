@@ -57,9 +57,9 @@ def candidates(suites: Iterable[str], arch: str, flavour: str, regex: str | None
 
 
 def _parts(image: debian.Package, arch: str) -> list[debian.Package]:
-    """The image package and, where it is only a shell (see README), those with the binary and the modules."""
+    """The image package and, where it is only a shell (see README), those with its contents."""
     index = debian.packages(image.suite, arch)
-    names = re.findall(r'\blinux-(?:binary|modules)-[^ ,|]+', image.depends)
+    names = re.findall(r'\blinux-(?:base|binary|modules)-[0-9][^ ,|]*', image.depends)
     for name in names:
         if name not in index:
             raise debian.DebianError(f'{image.name} is superseded: {name} has left the archive. '
