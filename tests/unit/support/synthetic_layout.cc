@@ -230,7 +230,7 @@ VirtAddr SyntheticKernel::struct_address(Pfn pfn) const {
 unsigned SyntheticKernel::physmem_bits() const {
   const bool named = since(Era::v5_10) || machine_.word == 4;
   if (!shape_.extreme && named) return machine_.flat_physmem_bits;
-  return machine_.physmem_bits != 0 && named ? machine_.physmem_bits : encoding_.physmem_bits;
+  return machine_.physmem_bits != 0 ? machine_.physmem_bits : encoding_.physmem_bits;
 }
 
 std::uint64_t SyntheticKernel::section_in_flags(Pfn pfn) const {
