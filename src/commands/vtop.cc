@@ -36,7 +36,7 @@ std::string meaning_of(const WalkStep& step) {
     case EntryKind::leaf:
       break;
   }
-  return "page of " + size_of(step.level.shift);
+  return "page of " + size_of(step.entry.shift != 0 ? step.entry.shift : step.level.shift);
 }
 
 std::string presence_of(const MemorySource& source, Pfn pfn) {
@@ -73,8 +73,9 @@ std::string explain_address(const Input& input, std::uint64_t vaddr) {
   const auto walked = memory.walk({vaddr}, &observer);
   const auto linear = memory.translate({vaddr});
   if (!walked && linear) {
-    text += fmt::format("  by the note this is part of the kernel image, at {:x}\n",
-                        linear->paddr.value);
+    text += fmt::format(
+        "  by the note this is part of the kernel image or of the direct map, at {:x}\n",
+        linear->paddr.value);
   }
   const auto found = walked ? walked : linear;
   text += fmt::format("VIRTUAL           PHYSICAL\n{:<16x}  {}\n", vaddr,

@@ -35,6 +35,7 @@ Machine make_loongarch64(const KernelShape& shape) {
   m.levels = levels_of_pages(m.page_shift, m.page_shift + levels * (m.page_shift - 3));
   m.leaf = leaf;
   m.table = table;
+  m.prepare = link_empty_entries;
   m.direct_in_tables = false;
   m.direct = m.image = kWindow;
   m.vmemmap = 0xfffffe0000000000;

@@ -29,6 +29,7 @@ void prepare(SyntheticKernel& kernel) {
     const VirtAddr at{kXkseg + (i + 2) * kernel.machine().page()};
     kernel.map(at, kernel.own(0x1f0 - 3 * i), kernel.machine().page_shift);
   }
+  link_empty_entries(kernel);
 }
 
 }  // namespace

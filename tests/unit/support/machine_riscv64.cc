@@ -54,7 +54,7 @@ Machine make_riscv64(const KernelShape& shape) {
   m.describe = describe;
   m.image = kLink;
   m.image_shift = 21;
-  m.direct_shift = bits == 57 ? 39 : 30;
+  m.direct_shift = bits == 57 && shape.first_pfn == 0 ? 39 : 30;
   m.kaslr = shape.kaslr ? 0x1e000000 : 0;
   m.physmem_bits = 56;
   m.direct = bits == 39 ? 0xffffffd600000000 : bits == 48 ? 0xffffaf8000000000 : 0xff60000000000000;
