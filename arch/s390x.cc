@@ -214,6 +214,44 @@ Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo
   return layout;
 }
 
+// ---- a dump without a note ----
+
+// The kernel leaves the address of its own note in the lowcore (vmcore_info, struct lowcore). Early
+// in the boot there is an odd number instead, which is no address.
+constexpr std::uint64_t kNotePointer = 0xe0c;
+constexpr std::string_view kNoteName("VMCOREINFO\0", 11);
+constexpr std::size_t kMostNote = 4 * kPage;  // vmcoreinfo has a page
+
+std::optional<std::string> note_in_memory(AddressSpace& memory) {
+  std::array<std::byte, 8> raw;
+  if (!memory.read_physical({kNotePointer}, raw)) return std::nullopt;
+  const PhysAddr at{load<std::uint64_t>(raw.data(), ByteOrder::big)};
+  std::array<std::byte, 24> head;
+  if (at.value == 0 || at.value % 4 != 0 || !memory.read_physical(at, head)) return std::nullopt;
+  const auto name_bytes = load<std::uint32_t>(&head[0], ByteOrder::big);
+  const auto text_bytes = load<std::uint32_t>(&head[4], ByteOrder::big);
+  const auto name = std::as_bytes(std::span(kNoteName));
+  if (name_bytes != name.size() || !std::equal(name.begin(), name.end(), &head[12]) ||
+      text_bytes > kMostNote) {
+    return std::nullopt;
+  }
+  std::string text(text_bytes, '\0');
+  if (!memory.read_physical(at + head.size(), std::as_writable_bytes(std::span(text)))) {
+    return std::nullopt;
+  }
+  return text;
+}
+
+Result<std::optional<std::string>> find_boot(const MemorySource& source, const Vmcoreinfo& given) {
+  const AddressLayout nothing_known;
+  AddressSpace memory(nothing_known, source);
+  auto text = note_in_memory(memory);
+  if (!text) return error("the lowcore points to no VMCOREINFO");
+  if (Vmcoreinfo(*text).text("OSRELEASE") != given.text("OSRELEASE"))
+    return std::optional<std::string>();
+  return text;
+}
+
 }  // namespace
 
 extern constinit const Arch kS390x = {
@@ -224,7 +262,7 @@ extern constinit const Arch kS390x = {
     .page_sizes = kPageSizes,
     .detect_layout = detect_layout,
     .image_start = 0x10000,  // 0x100000 since 4.20, 0x3ffe0000000 since 6.10
-    .find_boot = nullptr,
+    .find_boot = find_boot,
 };
 
 }  // namespace vmsift

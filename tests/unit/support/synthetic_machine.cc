@@ -15,10 +15,11 @@ struct Named {
   std::string_view name;
   Machine (*make)(const KernelShape& shape);
 };
-constexpr std::array<Named, 5> kMachines = {{
+constexpr std::array<Named, 6> kMachines = {{
     {"loongarch64", make_loongarch64},
     {"mips64", make_mips64},
     {"riscv64", make_riscv64},
+    {"s390x", make_s390x},
     {"x86_64", make_x86_64},
     {"made-up", make_made_up},
 }};
