@@ -227,7 +227,7 @@ std::optional<std::string> note_in_memory(AddressSpace& memory) {
   if (!memory.read_physical({kNotePointer}, raw)) return std::nullopt;
   const PhysAddr at{load<std::uint64_t>(raw.data(), ByteOrder::big)};
   std::array<std::byte, 24> head;
-  if (at.value == 0 || at.value % 4 != 0 || !memory.read_physical(at, head)) return std::nullopt;
+  if (!memory.read_physical(at, head)) return std::nullopt;
   const auto name_bytes = load<std::uint32_t>(&head[0], ByteOrder::big);
   const auto text_bytes = load<std::uint32_t>(&head[4], ByteOrder::big);
   const auto name = std::as_bytes(std::span(kNoteName));

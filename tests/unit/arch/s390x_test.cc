@@ -266,8 +266,8 @@ TEST(S390x, TheLowcorePointsToTheNoteOfTheBoot) {
   const auto other = s390x().find_boot(memory, Vmcoreinfo("OSRELEASE=6.1\n"));
   ASSERT_TRUE(other);
   EXPECT_FALSE(*other) << "not that kernel";
-  memory.put(PhysAddr{0x7fc4}, std::uint32_t{0xffffffff});
-  EXPECT_FALSE(s390x().find_boot(memory, given)) << "of 4 GiB";
+  memory.put(PhysAddr{0x7fc4}, std::uint32_t{4 * 4096 + 1});
+  EXPECT_FALSE(s390x().find_boot(memory, given)) << "no kernel writes that much";
   put_note(memory, 0x7fc0, text);
   memory.put(PhysAddr{0x7fcc}, std::uint8_t{'X'});
   EXPECT_FALSE(s390x().find_boot(memory, given)) << "another name";
