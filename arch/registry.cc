@@ -12,16 +12,18 @@ extern const Arch kArm64;
 extern const Arch kLoongarch64;
 extern const Arch kMips64;
 extern const Arch kRiscv64;
+extern const Arch kS390x;
 extern const Arch kX86_64;
 
 namespace {
 
-constexpr std::array<const Arch*, 6> kArchs = {
+constexpr std::array<const Arch*, 7> kArchs = {
     &kArm,
     &kArm64,
     &kLoongarch64,
     &kMips64,
     &kRiscv64,
+    &kS390x,
     &kX86_64,
 };
 

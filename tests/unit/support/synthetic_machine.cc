@@ -43,12 +43,13 @@ class EmptyEntries {
   const Machine& machine_;
 };
 
-constexpr std::array<Named, 5> kMachines = {{
+constexpr std::array<Named, 6> kMachines = {{
     {"loongarch64", make_loongarch64},
+    {"made-up", make_made_up},
     {"mips64", make_mips64},
     {"riscv64", make_riscv64},
+    {"s390x", make_s390x},
     {"x86_64", make_x86_64},
-    {"made-up", make_made_up},
 }};
 
 }  // namespace

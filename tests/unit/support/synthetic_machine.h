@@ -59,6 +59,7 @@ Machine make_loongarch64(const KernelShape& shape);
 Machine make_made_up(const KernelShape& shape);
 Machine make_mips64(const KernelShape& shape);
 Machine make_riscv64(const KernelShape& shape);
+Machine make_s390x(const KernelShape& shape);
 Machine make_x86_64(const KernelShape& shape);
 
 }  // namespace vmsift::test
