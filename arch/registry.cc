@@ -9,16 +9,15 @@ namespace vmsift {
 
 extern const Arch kLoongarch64;
 extern const Arch kMips64;
+extern const Arch kPpc32;
+extern const Arch kPpc64;
 extern const Arch kRiscv64;
 extern const Arch kX86_64;
 
 namespace {
 
-constexpr std::array<const Arch*, 4> kArchs = {
-    &kLoongarch64,
-    &kMips64,
-    &kRiscv64,
-    &kX86_64,
+constexpr std::array<const Arch*, 6> kArchs = {
+    &kLoongarch64, &kMips64, &kPpc32, &kPpc64, &kRiscv64, &kX86_64,
 };
 
 bool is_named(const Arch& arch, std::string_view name) {

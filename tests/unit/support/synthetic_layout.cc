@@ -190,6 +190,7 @@ void SyntheticKernel::lay_out_mem_map() {
     }
     return;
   }
+  if (!machine_.vmemmap_in_tables) return;
   const unsigned shift = machine_.levels.at(machine_.levels.size() - 2).shift;
   const VirtAddr start = struct_address(shape_.first_pfn);
   for (std::uint64_t done = 0; done < bytes; done += std::uint64_t{1} << shift) {

@@ -15,9 +15,11 @@ struct Named {
   std::string_view name;
   Machine (*make)(const KernelShape& shape);
 };
-constexpr std::array<Named, 2> kMachines = {{
+constexpr std::array<Named, 4> kMachines = {{
     {"x86_64", make_x86_64},
     {"made-up", make_made_up},
+    {"ppc", make_ppc32},
+    {"ppc64", make_ppc64},
 }};
 
 }  // namespace
