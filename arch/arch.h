@@ -25,6 +25,8 @@ struct AddressLayout {
   // direct map, if it is known without the tables, and what else there is.
   std::vector<VirtualRange> image;
   std::vector<VirtualRange> linear;  // the direct map first
+  // What the kernel keeps a list of, consulted next: sorted and disjoint; may be thousands.
+  std::vector<VirtualRange> listed;
   PageTable table;
   // Whether the tables map the image too, so that the one can be checked against the other.
   bool tables_map_image = true;

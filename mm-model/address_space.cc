@@ -21,6 +21,15 @@ std::optional<Translation> AddressSpace::translate(VirtAddr vaddr) {
       if (inside < r.size) return Translation{r.paddr + inside, r.size - inside};
     }
   }
+  const auto& listed = layout_.listed;
+  const auto above =
+      std::upper_bound(listed.begin(), listed.end(), vaddr,
+                       [](VirtAddr at, const VirtualRange& r) { return at < r.vaddr; });
+  if (above != listed.begin()) {
+    const VirtualRange& r = *std::prev(above);
+    const std::uint64_t inside = vaddr - r.vaddr;
+    if (inside < r.size) return Translation{r.paddr + inside, r.size - inside};
+  }
   return walk(vaddr);
 }
 

@@ -13,7 +13,7 @@ namespace vmsift {
 namespace {
 
 // What a boot decides, on any architecture: arch_crash_save_vmcoreinfo() of each, 6.12 and 7.x.
-constexpr std::array<std::string_view, 30> kOfTheBoot = {
+constexpr std::array<std::string_view, 32> kOfTheBoot = {
     "CRASHTIME",
     // where the image lies and how it is mapped
     "KERNELOFFSET", "NUMBER(phys_base)", "NUMBER(KERNEL_IMAGE_SIZE)", "NUMBER(kimage_voffset)",
@@ -25,7 +25,9 @@ constexpr std::array<std::string_view, 30> kOfTheBoot = {
     "NUMBER(VMALLOC_START)", "NUMBER(VMALLOC_END)", "NUMBER(VMEMMAP_START)", "NUMBER(VMEMMAP_END)",
     "NUMBER(MODULES_VADDR)", "NUMBER(MODULES_END)", "NUMBER(KERNEL_LINK_ADDR)",
     // x86_64 has 46 or 52 bits, and as many sections
-    "NUMBER(MAX_PHYSMEM_BITS)", "NUMBER(SECTION_SIZE_BITS)", "LENGTH(mem_section)"};
+    "NUMBER(MAX_PHYSMEM_BITS)", "NUMBER(SECTION_SIZE_BITS)", "LENGTH(mem_section)",
+    // not of the image, where an architecture has both in one mapping (ppc64)
+    "SYMBOL(mem_section)", "SYMBOL(vmemmap)"};
 
 constexpr std::string_view kSymbol = "SYMBOL(";
 

@@ -43,10 +43,12 @@ class EmptyEntries {
   const Machine& machine_;
 };
 
-constexpr std::array<Named, 6> kMachines = {{
+constexpr std::array<Named, 8> kMachines = {{
     {"loongarch64", make_loongarch64},
     {"made-up", make_made_up},
     {"mips64", make_mips64},
+    {"ppc", make_ppc32},
+    {"ppc64", make_ppc64},
     {"riscv64", make_riscv64},
     {"s390x", make_s390x},
     {"x86_64", make_x86_64},

@@ -34,6 +34,7 @@ struct Machine {
   std::uint64_t kaslr = 0;          // how far the image is from its place
   unsigned image_shift = 0;         // leaves of the image; 0: it is part of the direct map
   bool direct_in_tables = true;     // else the processor has a window to memory
+  bool vmemmap_in_tables = true;    // else prepare() says where it is
   unsigned physmem_bits = 0;        // 0: as the release has it for x86_64
   unsigned flat_physmem_bits = 36;  // with one array of all sections, which should not be large
   // What arch_crash_save_vmcoreinfo() writes.
@@ -60,6 +61,8 @@ Machine make_made_up(const KernelShape& shape);
 Machine make_mips64(const KernelShape& shape);
 Machine make_riscv64(const KernelShape& shape);
 Machine make_s390x(const KernelShape& shape);
+Machine make_ppc32(const KernelShape& shape);
+Machine make_ppc64(const KernelShape& shape);
 Machine make_x86_64(const KernelShape& shape);
 
 }  // namespace vmsift::test
