@@ -98,8 +98,8 @@ std::vector<Downgrade> KernelModel::downgrades() const {
 Result<void> KernelModel::detect_addresses(const MemorySource& source,
                                            std::span<const Arch* const> archs) {
   const DumpInfo& dump = source.info();
-  if (note_.empty()) return error("the dump has no VMCOREINFO");
   arch_ = find_arch(dump, archs);
+  if (note_.empty()) return error("the dump has no VMCOREINFO");
   if (arch_ == nullptr) {
     return error("machine {} \"{}\" is not known", dump.machine, dump.machine_name);
   }
