@@ -2,6 +2,7 @@
 #include "src/classify/kernel_model.h"
 
 #include "mm-model/nodes.h"
+#include "src/classify/contradictions.h"
 #include "src/classify/self_check.h"
 
 #include <algorithm>
@@ -103,10 +104,12 @@ Result<void> KernelModel::detect_addresses(const MemorySource& source,
   if (arch_ == nullptr) {
     return error("machine {} \"{}\" is not known", dump.machine, dump.machine_name);
   }
+  if (auto checked = check_note_values(*arch_, source, note_); !checked) return checked;
   auto layout = arch_->detect_layout(source, note_);
   if (!layout) return layout.take_error();
   *addresses_ = std::move(*layout);
   addresses_->word_bytes = arch_->word_bytes;
+  if (auto checked = check_mapped_memory(*addresses_, source); !checked) return checked;
   can_translate_ = true;
   return {};
 }
