@@ -96,6 +96,7 @@ TEST(Contradictions, HeadersThatSayNothing) {
     auto& loads = kernel.memory.edit_info().virtual_ranges;
     loads = {{{0}, {0x600000}, 0x1000},         // QEMU
              {{0x600000}, {0x600000}, 0x1000},  // s390x
+             {{0x80600000}, {0x80600000}, 0x1000},
              // Not mapped: kexec of some years took the direct map to be where it had been.
              {word == 4 ? VirtAddr{0xd8000000} : VirtAddr{0xffff880000000000}, {0}, 0x1000}};
     if (word != 4) loads.push_back({{0x7f0000000000}, {0x1000}, 0x1000});  // a process's
