@@ -11,7 +11,7 @@ import elfcore      # tests/vmcores, found through lib
 
 SMALLEST_PAGE = 4096
 UNKNOWN = 0xfe99        # e_machine of nobody
-AARCH64, ARM = 183, 40
+X86_64, AARCH64 = 62, 183
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Foreign:
     page: int = 4096
     pages: int = 40
     base: int = 0x400000        # physical address
+    vaddr: int = 0              # of the first page, where the PT_LOADs have one
     note: str = 'OSRELEASE=6.1.0-foreign\nPAGESIZE={page}\nSYMBOL(swapper_pg_dir)=80004000\n'
     flags: int = 0x5000200
 
@@ -45,7 +46,8 @@ class Foreign:
         first = self.page
         table = self._phdr(elfcore.PT_NOTE, 512, 0, 0, len(notes))
         for i in (0, 1):
-            table += self._phdr(elfcore.PT_LOAD, first + i * half, 0, self.base + i * half, half)
+            vaddr = self.vaddr + i * half if self.vaddr else 0
+            table += self._phdr(elfcore.PT_LOAD, first + i * half, vaddr, self.base + i * half, half)
         ehdr, phdr = elfcore.EHDR_SIZE[self.bits], elfcore.PHDR_SIZE[self.bits]
         ident = b'\x7fELF' + bytes([self.bits // 32, 1 if self.order == '<' else 2, 1])
         head = ident.ljust(16, b'\0') + struct.pack(self.order + elfcore.EHDR[self.bits], 4, self.machine, 1, 0, ehdr, 0,
