@@ -90,6 +90,11 @@ std::string explain_address(const Input& input, std::uint64_t vaddr) {
 Result<int> run_vtop(const Options& options, const Log& log) {
   auto input = open_input(options, log);
   if (!input) return input.take_error();
+  if (!input->model->can_translate()) {
+    const auto why = input->model->downgrades();
+    return error("{}: addresses cannot be translated: {}", input->source->info().path,
+                 why.empty() ? "the kernel is not known" : why.front().reason);
+  }
   log.report(explain_address(*input, options.vtop.value_or(0)));
   return kExitOk;
 }

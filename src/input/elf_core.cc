@@ -105,6 +105,7 @@ Result<void> ElfCore::load() {
   info_.abi = kdump::abi_of_elf(headers->word_bits == 64, headers->machine);
   info_.elf_flags = headers->flags & ~kElfIncomplete;
   info_.elf_os_abi = headers->os_abi;
+  info_.elf_class = headers->word_bits;
   if ((headers->flags & kElfIncomplete) != 0) {
     info_.incomplete = true;
     info_.warnings.emplace_back("marked incomplete (e_flags): memory is missing");
@@ -168,7 +169,7 @@ void ElfCore::add_segments(const ElfHeaders& headers) {
     const std::uint64_t offset = std::min(s.offset, kBeyondFiles);
     data.push_back({{s.paddr}, {s.paddr + in_file}, offset});
     cut_off.push_back({{s.paddr + in_file}, {s.paddr + s.filesz}, offset + in_file});
-    info_.virtual_ranges.push_back({{s.vaddr}, {s.paddr}, size});
+    if (s.vaddr != kNoVirtualAddress) info_.virtual_ranges.push_back({{s.vaddr}, {s.paddr}, size});
   }
   // What a truncated file lacks stays listed, behind what it has: those pages are lost and not left
   // out on purpose.

@@ -129,10 +129,10 @@ Result<ElfHeaders> read_headers(const ByteStore& file, std::span<std::byte> star
     }
     for (const Phdr& p : phdrs) {
       ElfSegment s{p.p_type, p.p_offset, p.p_vaddr, p.p_paddr, p.p_filesz, p.p_memsz};
-      // "No physical address" is all ones in either width.
-      if (p.p_paddr == std::numeric_limits<decltype(p.p_paddr)>::max()) {
-        s.paddr = kNoPhysicalAddress;
-      }
+      // "No address" is all ones in either width.
+      constexpr auto kNone = std::numeric_limits<decltype(p.p_paddr)>::max();
+      if (p.p_paddr == kNone) s.paddr = kNoPhysicalAddress;
+      if (p.p_vaddr == kNone) s.vaddr = kNoVirtualAddress;
       if (p.p_type == PT_LOAD) headers.loads.push_back(s);
       if (p.p_type == PT_NOTE) headers.notes.push_back(s);
     }

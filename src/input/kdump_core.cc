@@ -185,6 +185,26 @@ Result<void> KdumpSource::presence(PfnRange window, BitSpan exists, BitSpan stor
 
 }  // namespace
 
+namespace {
+
+// The first page frame of the bitmaps of an arm dump. phys_base is that of the lowest memory, so
+// where page frames are counted from 0, none below it is memory; where they are counted from
+// phys_base, the very first is.
+Result<Pfn> find_first_pfn(const ByteStore& file, const kdump::Header& header) {
+  if (!header.may_count_from_phys_base()) return Pfn{0};
+  const Pfn base = header.phys_base / header.block_size;
+  if (header.max_pfn <= base) return base;
+  std::vector<std::byte> bits(static_cast<std::size_t>(ceil_div<Pfn>(base, 8)));
+  for (const std::uint64_t bitmap : {header.bitmap1_offset(), header.bitmap2_offset()}) {
+    if (auto read = file.read_exactly(bitmap, bits); !read) return read.take_error();
+    if (base % 8 != 0) bits.back() &= static_cast<std::byte>((1U << base % 8) - 1);
+    if (BitSpan(bits).count() != 0) return base;
+  }
+  return Pfn{0};
+}
+
+}  // namespace
+
 Result<KdumpMember> read_kdump_member(std::unique_ptr<ByteStore> file) {
   std::array<std::byte, kdump::kMainHeaderBytes> main_bytes{};
   if (auto read = file->read_exactly(0, main_bytes); !read) return read.take_error();
@@ -201,6 +221,9 @@ Result<KdumpMember> read_kdump_member(std::unique_ptr<ByteStore> file) {
   member.file = std::move(file);
   member.header = std::move(main->header);
   member.order = main->order;
+  auto first = find_first_pfn(*member.file, member.header);
+  if (!first) return first.take_error();
+  member.header.count_from(*first);
   const kdump::Header& h = member.header;
   member.pages = h.split ? PfnRange{h.start_pfn, h.end_pfn} : PfnRange{0, h.max_pfn};
   return member;

@@ -85,6 +85,7 @@ struct DumpInfo {
   std::vector<MemoryRange> memory;  // sorted and disjoint; empty: only presence() tells
   std::uint32_t elf_flags = 0;      // e_flags of an ELF core, without the mark of incomplete ones
   std::uint8_t elf_os_abi = 0;
+  unsigned elf_class = 0;         // of an ELF core: 32 or 64, whatever the kernel's words are
   bool live = false;              // /proc/kcore: memory goes on changing while it is read
   unsigned dump_level = 0;        // pages of these classes are gone already
   bool stores_encoded = false;    // fetch_stored() may be used

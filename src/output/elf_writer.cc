@@ -58,7 +58,8 @@ class FieldWriter {
 std::uint64_t virtual_of(const ElfSpec& spec, std::uint64_t paddr, std::uint64_t bytes) {
   if (!spec.direct_map) return 0;
   const std::uint64_t vaddr = *spec.direct_map + paddr;
-  if (!spec.is_64bit && (vaddr < *spec.direct_map || (vaddr + bytes) >> 32 != 0)) return 0;
+  const bool narrow = spec.word_bytes == 4 || !spec.is_64bit;
+  if (narrow && (vaddr >> 32 != 0 || (vaddr + bytes) >> 32 != 0)) return 0;
   return vaddr;
 }
 
