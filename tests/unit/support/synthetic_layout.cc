@@ -190,10 +190,9 @@ void SyntheticKernel::lay_out_mem_map() {
     }
     return;
   }
+  if (!machine_.vmemmap_in_tables) return;
   unsigned shift = machine_.levels.at(machine_.levels.size() - 2).shift;
   if (at.value % (std::uint64_t{1} << shift) != 0) shift = machine_.page_shift;  // 512 MiB, of 64K
-  if (!machine_.vmemmap_in_tables) return;
-  const unsigned shift = machine_.levels.at(machine_.levels.size() - 2).shift;
   const VirtAddr start = struct_address(shape_.first_pfn);
   for (std::uint64_t done = 0; done < bytes; done += std::uint64_t{1} << shift) {
     map(start + done, at + done, shift);
