@@ -20,15 +20,7 @@ extern const Arch kX86_64;
 namespace {
 
 constexpr std::array<const Arch*, 9> kArchs = {
-    &kArm,
-    &kArm64,
-    &kLoongarch64,
-    &kMips64,
-    &kPpc32,
-    &kPpc64,
-    &kRiscv64,
-    &kS390x,
-    &kX86_64,
+    &kArm, &kArm64, &kLoongarch64, &kMips64, &kPpc32, &kPpc64, &kRiscv64, &kS390x, &kX86_64,
 };
 
 bool is_named(const Arch& arch, std::string_view name) {
