@@ -41,18 +41,27 @@ std::optional<std::uint64_t> hexadecimal(std::optional<std::string_view> text) {
   return ec == std::errc{} && end == last ? std::optional(value) : std::nullopt;
 }
 
+// Where the given kernel has its image: at image_start and above, and not far from its text.
+// Architectures that keep other things above image_start have them farther away.
+bool is_of_image(std::uint64_t address, std::uint64_t image_start, const Vmcoreinfo& given) {
+  constexpr std::uint64_t kMostBefore = std::uint64_t{64} << 20;
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 30;
+  // All ones: the kernel had no address.
+  if (address < image_start || address == std::numeric_limits<std::uint64_t>::max()) return false;
+  const auto text = given.symbol("_stext");
+  return !text || text->value < image_start || address - (text->value - kMostBefore) < kMost;
+}
+
 // Of a given entry; nullopt: the dump's own is to be taken, where there is one.
 std::optional<std::string> given_value(std::string_view key, std::string_view value,
-                                       std::uint64_t image_start, std::uint64_t shift) {
+                                       std::uint64_t image_start, const Vmcoreinfo& given,
+                                       std::uint64_t shift) {
   if (is_of_the_boot(key)) return std::nullopt;
   if (!key.starts_with(kSymbol)) return std::string(value);
   const auto address = hexadecimal(value);
   if (!address) return std::nullopt;
   if (image_start == 0) return std::string(value);
-  // All ones: the kernel had no address.
-  if (*address < image_start || *address == std::numeric_limits<std::uint64_t>::max()) {
-    return std::nullopt;
-  }
+  if (!is_of_image(*address, image_start, given)) return std::nullopt;
   return fmt::format("{:x}", *address + shift);
 }
 
@@ -85,7 +94,7 @@ std::string merge_notes(const Vmcoreinfo& given, const Vmcoreinfo& own, std::uin
     // Longer than any line of a kernel, and of use only for finding the image.
     if (key == "LINUX_BANNER") continue;
     const auto ours = own.text(key);
-    const auto theirs = given_value(key, value, image_start, shift);
+    const auto theirs = given_value(key, value, image_start, given, shift);
     add(key, theirs ? std::string_view(*theirs) : ours ? *ours : std::string_view(value));
   }
   for (const auto& [key, value] : own.entries()) {

@@ -15,7 +15,9 @@ struct Named {
   std::string_view name;
   Machine (*make)(const KernelShape& shape);
 };
-constexpr std::array<Named, 2> kMachines = {{
+constexpr std::array<Named, 4> kMachines = {{
+    {"arm", make_arm},
+    {"arm64", make_arm64},
     {"x86_64", make_x86_64},
     {"made-up", make_made_up},
 }};

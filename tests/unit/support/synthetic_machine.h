@@ -32,6 +32,7 @@ struct Machine {
   // Where memory, its struct pages and the kernel's image are mapped.
   std::uint64_t direct = 0, vmemmap = 0, image = 0;
   std::uint64_t kaslr = 0;          // how far the image is from its place
+  unsigned vmemmap_shift = 0;       // leaves of vmemmap; 0: of the level above the last
   unsigned image_shift = 0;         // leaves of the image; 0: it is part of the direct map
   bool direct_in_tables = true;     // else the processor has a window to memory
   unsigned physmem_bits = 0;        // 0: as the release has it for x86_64
@@ -52,6 +53,8 @@ Machine make_machine(const KernelShape& shape);
 
 // machine_NAME.cc
 Machine make_made_up(const KernelShape& shape);
+Machine make_arm(const KernelShape& shape);
+Machine make_arm64(const KernelShape& shape);
 Machine make_x86_64(const KernelShape& shape);
 
 }  // namespace vmsift::test
