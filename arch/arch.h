@@ -25,9 +25,13 @@ struct AddressLayout {
   // direct map, if it is known without the tables, and what else there is.
   std::vector<VirtualRange> image;
   std::vector<VirtualRange> linear;  // the direct map first
+  // What the kernel keeps a list of, consulted next: sorted and disjoint; may be thousands.
+  std::vector<VirtualRange> listed;
   PageTable table;
   // Whether the tables map the image too, so that the one can be checked against the other.
   bool tables_map_image = true;
+  // Why `table` is empty, where the architecture has tables; what they map cannot be read then.
+  std::string no_tables;
   // Top bits of kernel pointers that may hold a tag (arm64): they are ones in the address.
   std::uint64_t tag_bits = 0;
   unsigned section_size_bits = 0;  // where the note has no NUMBER(SECTION_SIZE_BITS)

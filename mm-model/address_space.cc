@@ -21,6 +21,15 @@ std::optional<Translation> AddressSpace::translate(VirtAddr vaddr) {
       if (inside < r.size) return Translation{r.paddr + inside, r.size - inside};
     }
   }
+  const auto& listed = layout_.listed;
+  const auto above =
+      std::upper_bound(listed.begin(), listed.end(), vaddr,
+                       [](VirtAddr at, const VirtualRange& r) { return at < r.vaddr; });
+  if (above != listed.begin()) {
+    const VirtualRange& r = *std::prev(above);
+    const std::uint64_t inside = vaddr - r.vaddr;
+    if (inside < r.size) return Translation{r.paddr + inside, r.size - inside};
+  }
   return walk(vaddr);
 }
 
@@ -80,7 +89,7 @@ bool AddressSpace::read_run(Pfn first, std::span<std::byte> into) {
 
 bool AddressSpace::read_physical(PhysAddr paddr, std::span<std::byte> into) {
   while (!into.empty()) {
-    const std::size_t inside = paddr.value % page_size_;
+    const auto inside = static_cast<std::size_t>(paddr.value % page_size_);
     if (inside == 0 && into.size() >= 2 * page_size_) {
       const std::size_t whole = align_down(into.size(), page_size_);
       if (!read_run(paddr.value / page_size_, into.first(whole))) return false;

@@ -13,7 +13,7 @@ namespace vmsift {
 namespace {
 
 // What a boot decides, on any architecture: arch_crash_save_vmcoreinfo() of each, 6.12 and 7.x.
-constexpr std::array<std::string_view, 30> kOfTheBoot = {
+constexpr std::array<std::string_view, 32> kOfTheBoot = {
     "CRASHTIME",
     // where the image lies and how it is mapped
     "KERNELOFFSET", "NUMBER(phys_base)", "NUMBER(KERNEL_IMAGE_SIZE)", "NUMBER(kimage_voffset)",
@@ -25,7 +25,9 @@ constexpr std::array<std::string_view, 30> kOfTheBoot = {
     "NUMBER(VMALLOC_START)", "NUMBER(VMALLOC_END)", "NUMBER(VMEMMAP_START)", "NUMBER(VMEMMAP_END)",
     "NUMBER(MODULES_VADDR)", "NUMBER(MODULES_END)", "NUMBER(KERNEL_LINK_ADDR)",
     // x86_64 has 46 or 52 bits, and as many sections
-    "NUMBER(MAX_PHYSMEM_BITS)", "NUMBER(SECTION_SIZE_BITS)", "LENGTH(mem_section)"};
+    "NUMBER(MAX_PHYSMEM_BITS)", "NUMBER(SECTION_SIZE_BITS)", "LENGTH(mem_section)",
+    // not of the image, where an architecture has both in one mapping (ppc64)
+    "SYMBOL(mem_section)", "SYMBOL(vmemmap)"};
 
 constexpr std::string_view kSymbol = "SYMBOL(";
 
@@ -41,27 +43,18 @@ std::optional<std::uint64_t> hexadecimal(std::optional<std::string_view> text) {
   return ec == std::errc{} && end == last ? std::optional(value) : std::nullopt;
 }
 
-// Where the given kernel has its image: at image_start and above, and not far from its text.
-// Architectures that keep other things above image_start have them farther away.
-bool is_of_image(std::uint64_t address, std::uint64_t image_start, const Vmcoreinfo& given) {
-  constexpr std::uint64_t kMostBefore = std::uint64_t{64} << 20;
-  constexpr std::uint64_t kMost = std::uint64_t{1} << 30;
-  // All ones: the kernel had no address.
-  if (address < image_start || address == std::numeric_limits<std::uint64_t>::max()) return false;
-  const auto text = given.symbol("_stext");
-  return !text || text->value < image_start || address - (text->value - kMostBefore) < kMost;
-}
-
 // Of a given entry; nullopt: the dump's own is to be taken, where there is one.
 std::optional<std::string> given_value(std::string_view key, std::string_view value,
-                                       std::uint64_t image_start, const Vmcoreinfo& given,
-                                       std::uint64_t shift) {
+                                       std::uint64_t image_start, std::uint64_t shift) {
   if (is_of_the_boot(key)) return std::nullopt;
   if (!key.starts_with(kSymbol)) return std::string(value);
   const auto address = hexadecimal(value);
   if (!address) return std::nullopt;
   if (image_start == 0) return std::string(value);
-  if (!is_of_image(*address, image_start, given)) return std::nullopt;
+  // All ones: the kernel had no address.
+  if (*address < image_start || *address == std::numeric_limits<std::uint64_t>::max()) {
+    return std::nullopt;
+  }
   return fmt::format("{:x}", *address + shift);
 }
 
@@ -71,17 +64,16 @@ bool is_build_id(std::string_view text) {
 
 }  // namespace
 
+// Symbols that both know come first: s390x links its kernels, since 6.10, to where KERNELOFFSET is
+// not 0.
 std::uint64_t image_shift(const Vmcoreinfo& given, const Vmcoreinfo& own) {
-  if (const auto offset = hexadecimal(own.text("KERNELOFFSET"))) {
-    return *offset - hexadecimal(given.text("KERNELOFFSET")).value_or(0);
-  }
-  // Kernels before 3.14 have no such key, and those of other architectures: symbols that both know.
   for (const char* name : {"_stext", "swapper_pg_dir", "init_uts_ns"}) {
     const auto ours = own.symbol(name);
     const auto theirs = given.symbol(name);
     if (ours && theirs) return *ours - *theirs;
   }
-  return 0;
+  const auto offset = own.hexadecimal("KERNELOFFSET");  // since 3.14
+  return offset ? *offset - given.hexadecimal("KERNELOFFSET").value_or(0) : 0;
 }
 
 std::string merge_notes(const Vmcoreinfo& given, const Vmcoreinfo& own, std::uint64_t image_start) {
@@ -94,7 +86,7 @@ std::string merge_notes(const Vmcoreinfo& given, const Vmcoreinfo& own, std::uin
     // Longer than any line of a kernel, and of use only for finding the image.
     if (key == "LINUX_BANNER") continue;
     const auto ours = own.text(key);
-    const auto theirs = given_value(key, value, image_start, given, shift);
+    const auto theirs = given_value(key, value, image_start, shift);
     add(key, theirs ? std::string_view(*theirs) : ours ? *ours : std::string_view(value));
   }
   for (const auto& [key, value] : own.entries()) {

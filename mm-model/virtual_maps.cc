@@ -71,6 +71,8 @@ VirtualMaps find_virtual_maps(const MemorySource& source, const AddressLayout* l
     const VirtualRange& direct = layout->linear.front();
     maps.direct_map = direct.vaddr.value - direct.paddr.value;
   }
+  // A window of the processor is what it is.
+  if (maps.image.empty() && !layout->tables_map_image) maps.image = layout->image;
   if (layout->table.decode == nullptr) return maps;
   AddressSpace memory(*layout, source);
   if (!maps.direct_map) maps.direct_map = direct_map_by_tables(layout->table, memory);

@@ -97,7 +97,6 @@ Machine make_arm64(const KernelShape& shape) {
   const unsigned large = m.levels.at(m.levels.size() - 2).shift;
   m.direct_shift = page == 12 ? 30 : large;
   m.image_shift = large;
-  if (page != 12) m.vmemmap_shift = page;
   const unsigned least = bits.configured == 52 ? (page == 14 ? 47 : 48) : bits.configured;
   const unsigned per_page = page - 6;  // log2 of memory to its struct pages
   m.physmem_bits = bits.used == 52 ? 52 : 48;

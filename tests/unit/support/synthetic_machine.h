@@ -32,9 +32,9 @@ struct Machine {
   // Where memory, its struct pages and the kernel's image are mapped.
   std::uint64_t direct = 0, vmemmap = 0, image = 0;
   std::uint64_t kaslr = 0;          // how far the image is from its place
-  unsigned vmemmap_shift = 0;       // leaves of vmemmap; 0: of the level above the last
   unsigned image_shift = 0;         // leaves of the image; 0: it is part of the direct map
   bool direct_in_tables = true;     // else the processor has a window to memory
+  bool vmemmap_in_tables = true;    // else prepare() says where it is
   unsigned physmem_bits = 0;        // 0: as the release has it for x86_64
   unsigned flat_physmem_bits = 36;  // with one array of all sections, which should not be large
   // What arch_crash_save_vmcoreinfo() writes.
@@ -51,10 +51,20 @@ std::vector<PageTableLevel> levels_of_pages(unsigned page_shift, unsigned top);
 // By KernelShape's machine, and made_up_word and page_shift where that is empty.
 Machine make_machine(const KernelShape& shape);
 
+// As Linux of mips and loongarch has them: entries that map nothing point to an empty table of the
+// next level, one for each level.
+void link_empty_entries(SyntheticKernel& kernel);
+
 // machine_NAME.cc
-Machine make_made_up(const KernelShape& shape);
 Machine make_arm(const KernelShape& shape);
 Machine make_arm64(const KernelShape& shape);
+Machine make_loongarch64(const KernelShape& shape);
+Machine make_made_up(const KernelShape& shape);
+Machine make_mips64(const KernelShape& shape);
+Machine make_riscv64(const KernelShape& shape);
+Machine make_s390x(const KernelShape& shape);
+Machine make_ppc32(const KernelShape& shape);
+Machine make_ppc64(const KernelShape& shape);
 Machine make_x86_64(const KernelShape& shape);
 
 }  // namespace vmsift::test
