@@ -129,7 +129,7 @@ Machine make_ppc64(const KernelShape& shape) {
     m.vmemmap_in_tables = shape.variant == "radix";
   } else {
     m.vmemmap_in_tables = m.direct_in_tables = false;
-    const bool old = shape.era < Era::v4_18;
+    const bool old = shape.era < Era::v4_19;
     if (small) {
       m.levels = levels_of({9, 7, 9, 9}, 12);
     } else if (old) {
