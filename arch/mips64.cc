@@ -40,7 +40,7 @@ constexpr unsigned kCacheBits = 3;
 constexpr std::array<std::size_t, 5> kPageSizes = {4096, 16384, 65536, 8192, 32768};
 
 // Levels by page size, the second with CONFIG_MIPS_VA_BITS_48. The root of 4 KiB pages has two
-// pages. That of 16 KiB has two with that option, of which addresses without it need the first.
+// pages, and that of 16 KiB with that option (root_has_two_pages()).
 struct Levels {
   std::size_t page_size, levels;
   unsigned root_bits;
@@ -48,7 +48,7 @@ struct Levels {
 constexpr std::array<Levels, 7> kLevels = {{{4096, 3, 10},
                                             {4096, 4, 9},
                                             {8192, 3, 10},
-                                            {16384, 3, 12},
+                                            {16384, 3, 11},
                                             {32768, 3, 12},
                                             {65536, 2, 13},
                                             {65536, 3, 13}}};
@@ -124,8 +124,19 @@ std::uint64_t find_cache(std::span<const std::uint64_t> links) {
   return in_xkphys == links.end() ? kUsualCache : *in_xkphys >> kCacheShift & 7;
 }
 
-void describe_tables(const LinkedTables& tables, std::uint64_t cache, const DumpInfo& dump,
+// Entries in the middle of both pages, far from where anything is allocated, lead to the same empty
+// table.
+bool root_has_two_pages(AddressSpace& memory, PhysAddr root, const DumpInfo& dump) {
+  std::array<std::byte, 8> first;
+  std::array<std::byte, 8> second;
+  return memory.read_physical(root + dump.page_size / 2, first) &&
+         memory.read_physical(root + dump.page_size / 2 * 3, second) && first == second &&
+         table_of(load<std::uint64_t>(first.data(), dump.order), dump.page_size);
+}
+
+void describe_tables(const LinkedTables& tables, std::uint64_t cache, const MemorySource& source,
                      PhysAddr root, AddressLayout& layout) {
+  const DumpInfo& dump = source.info();
   const auto shape = std::find_if(kLevels.begin(), kLevels.end(), [&](const Levels& l) {
     return l.page_size == dump.page_size && l.levels == tables.levels;
   });
@@ -143,8 +154,11 @@ void describe_tables(const LinkedTables& tables, std::uint64_t cache, const Dump
     return;
   }
   const auto page_shift = static_cast<unsigned>(std::countr_zero(dump.page_size));
+  unsigned root_bits = shape->root_bits;
+  AddressSpace memory(layout, source);
+  if (dump.page_size == 16384 && root_has_two_pages(memory, root, dump)) ++root_bits;
   for (std::size_t i = tables.levels; i-- > 0;) {
-    const unsigned bits = i + 1 == tables.levels ? shape->root_bits : page_shift - 3;
+    const unsigned bits = i + 1 == tables.levels ? root_bits : page_shift - 3;
     layout.table.levels.push_back({static_cast<std::uint8_t>(page_shift + i * (page_shift - 3)),
                                    static_cast<std::uint8_t>(bits)});
   }
@@ -174,7 +188,7 @@ Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo
   }
   layout.image.push_back({{kCkseg0}, {0}, kCksegWindow});
   layout.linear.push_back({{kCkseg1}, {0}, kCksegWindow});
-  describe_tables(tables, cache, dump, *root, layout);
+  describe_tables(tables, cache, source, *root, layout);
   // include/asm/sparsemem.h; 29 with pages of 64 KiB that can be huge. Physical addresses had 35
   // bits in the beginning.
   layout.section_size_bits = 28;

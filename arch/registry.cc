@@ -7,17 +7,20 @@
 
 namespace vmsift {
 
+extern const Arch kArm;
+extern const Arch kArm64;
 extern const Arch kLoongarch64;
 extern const Arch kMips64;
 extern const Arch kPpc32;
 extern const Arch kPpc64;
 extern const Arch kRiscv64;
+extern const Arch kS390x;
 extern const Arch kX86_64;
 
 namespace {
 
-constexpr std::array<const Arch*, 6> kArchs = {
-    &kLoongarch64, &kMips64, &kPpc32, &kPpc64, &kRiscv64, &kX86_64,
+constexpr std::array<const Arch*, 9> kArchs = {
+    &kArm, &kArm64, &kLoongarch64, &kMips64, &kPpc32, &kPpc64, &kRiscv64, &kS390x, &kX86_64,
 };
 
 bool is_named(const Arch& arch, std::string_view name) {

@@ -29,7 +29,7 @@ class ResidentSource : public MemorySource {
       : source_(source), pages_(source.info().max_pfn) {}
 
   const DumpInfo& info() const override { return source_.info(); }
-  Result<void> set_page_size(std::size_t) override { return error("too late"); }
+  Result<void> set_page_size(std::uint64_t) override { return error("too late"); }
   Result<void> presence(PfnRange window, BitSpan exists, BitSpan stored) const override {
     return source_.presence(window, exists, stored);
   }

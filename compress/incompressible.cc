@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Three questions, each asked only of the pages that passed the one before. On the pages of four
-// x86-64 guests (Linux 5.10 to 7, 32000 pages) the answer differed from libdeflate's for 17, and
-// what they lost is 0.002 % of the dump.
+// Three questions, each asked only of the pages that passed the one before. On all 393000 pages of
+// three x86-64 guests (Linux 6.1, 6.12 and 7) the answer differed from libdeflate's for 105, which
+// lost 11 kB.
 #include "compress/incompressible.h"
 
 #include "compress/page_sample.h"
-
-#include <lz4.h>
 
 #include <array>
 #include <cstdint>
@@ -33,19 +31,44 @@ bool has_even_histogram(const std::byte* page, std::size_t page_size) {
   return squares - samples <= samples * samples / 218;
 }
 
-// Evenly spread bytes may still repeat (a table, a copy). LZ4 rushes through noise in 1 us.
-bool repeats_nothing(const std::byte* page, std::size_t page_size, std::byte* scratch) {
-  LZ4_stream_t state;
-  return LZ4_compress_fast_extState(&state, reinterpret_cast<const char*>(page),
-                                    reinterpret_cast<char*>(scratch), static_cast<int>(page_size),
-                                    static_cast<int>(page_size - page_size / 32), 1) == 0;
+std::uint32_t four_bytes(const std::byte* p) {
+  return std::to_integer<std::uint32_t>(p[0]) | std::to_integer<std::uint32_t>(p[1]) << 8 |
+         std::to_integer<std::uint32_t>(p[2]) << 16 | std::to_integer<std::uint32_t>(p[3]) << 24;
+}
+
+// Evenly spread bytes may still repeat (a table, a copy). This looks for four bytes that stood
+// there before as LZ4 does, in longer and longer steps: 1 us for a page of noise. LZ4 itself finds
+// the same, but not on every host the very same: it hashes in the host's byte order.
+bool repeats_nothing(const std::byte* page, std::size_t page_size) {
+  constexpr unsigned kHashBits = 11;
+  constexpr std::size_t kMatchCost = 3;  // bytes that say where and how long
+  std::array<std::uint32_t, 1U << kHashBits> places{};
+  std::size_t gain = 0;
+  std::size_t misses = 0;
+  for (std::size_t at = 1; at + 4 <= page_size;) {
+    const std::uint32_t word = four_bytes(page + at);
+    std::uint32_t& place = places[word * 2654435761U >> (32 - kHashBits)];
+    const std::size_t before = place;
+    place = static_cast<std::uint32_t>(at);
+    if (four_bytes(page + before) != word) {
+      at += 1 + misses++ / 64;
+      continue;
+    }
+    std::size_t length = 4;
+    while (at + length < page_size && page[before + length] == page[at + length]) ++length;
+    gain += length - kMatchCost;
+    if (gain > page_size / 32) return false;
+    at += length;
+    misses = 0;
+  }
+  return true;
 }
 
 }  // namespace
 
-bool incompressible(const std::byte* page, std::size_t page_size, std::byte* scratch) {
+bool incompressible(const std::byte* page, std::size_t page_size) {
   return has_few_zeros(page, page_size) && has_even_histogram(page, page_size) &&
-         repeats_nothing(page, page_size, scratch);
+         repeats_nothing(page, page_size);
 }
 
 }  // namespace vmsift

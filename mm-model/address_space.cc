@@ -89,7 +89,7 @@ bool AddressSpace::read_run(Pfn first, std::span<std::byte> into) {
 
 bool AddressSpace::read_physical(PhysAddr paddr, std::span<std::byte> into) {
   while (!into.empty()) {
-    const std::size_t inside = paddr.value % page_size_;
+    const auto inside = static_cast<std::size_t>(paddr.value % page_size_);
     if (inside == 0 && into.size() >= 2 * page_size_) {
       const std::size_t whole = align_down(into.size(), page_size_);
       if (!read_run(paddr.value / page_size_, into.first(whole))) return false;

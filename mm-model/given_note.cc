@@ -64,17 +64,16 @@ bool is_build_id(std::string_view text) {
 
 }  // namespace
 
+// Symbols that both know come first: s390x links its kernels, since 6.10, to where KERNELOFFSET is
+// not 0.
 std::uint64_t image_shift(const Vmcoreinfo& given, const Vmcoreinfo& own) {
-  if (const auto offset = hexadecimal(own.text("KERNELOFFSET"))) {
-    return *offset - hexadecimal(given.text("KERNELOFFSET")).value_or(0);
-  }
-  // Kernels before 3.14 have no such key, and those of other architectures: symbols that both know.
   for (const char* name : {"_stext", "swapper_pg_dir", "init_uts_ns"}) {
     const auto ours = own.symbol(name);
     const auto theirs = given.symbol(name);
     if (ours && theirs) return *ours - *theirs;
   }
-  return 0;
+  const auto offset = own.hexadecimal("KERNELOFFSET");  // since 3.14
+  return offset ? *offset - given.hexadecimal("KERNELOFFSET").value_or(0) : 0;
 }
 
 std::string merge_notes(const Vmcoreinfo& given, const Vmcoreinfo& own, std::uint64_t image_start) {

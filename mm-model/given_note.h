@@ -6,8 +6,8 @@
 //   1. What a boot decides (where memory is, how large addresses are, when it crashed): the dump's.
 //      A vmlinux cannot know it, and a text that was saved during another boot has other values.
 //   2. SYMBOL() of something in the kernel's image: the given one, moved to where this boot has the
-//      image. The distance is the difference of both texts' KERNELOFFSET; a text made from a
-//      vmlinux has none, its addresses are those of the linker.
+//      image. The distance is that of a symbol that both texts have, else the difference of
+//      their KERNELOFFSET, which a text made from a vmlinux has not.
 //   3. SYMBOL() of something outside of it (vmemmap, an allocated mem_section): as 1.
 //   4. All else, the layout of the kernel's structures: the given one. That is what the user gives
 //   a

@@ -220,7 +220,7 @@ bool RingLog::write_text(std::uint64_t ts_nsec, std::uint64_t begin, std::uint64
                          std::uint32_t length) {
   const auto b = block(begin, next);
   if (!b) return false;
-  bytes_.resize(std::min<std::uint64_t>(length, b->size));
+  bytes_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(length, b->size)));
   if (!log_.memory.read(text_ + b->index, bytes_)) return false;
   written_ += bytes_.size();
   log_.text.record(ts_nsec, std::nullopt, bytes_);

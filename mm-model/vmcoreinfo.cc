@@ -127,4 +127,9 @@ std::optional<std::int64_t> Vmcoreinfo::decimal(std::string_view key) const {
   return value ? parse_signed(*value) : std::nullopt;
 }
 
+std::optional<std::uint64_t> Vmcoreinfo::hexadecimal(std::string_view key) const {
+  const auto value = text(key);
+  return value ? parse_unsigned(*value, 16) : std::nullopt;
+}
+
 }  // namespace vmsift

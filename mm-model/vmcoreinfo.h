@@ -44,6 +44,8 @@ class Vmcoreinfo {
   [[nodiscard]] std::optional<std::int64_t> number(std::string_view name) const;
   // A plain key in decimal (PAGESIZE, CRASHTIME).
   [[nodiscard]] std::optional<std::int64_t> decimal(std::string_view key) const;
+  // A plain key in hexadecimal (KERNELOFFSET).
+  [[nodiscard]] std::optional<std::uint64_t> hexadecimal(std::string_view key) const;
   [[nodiscard]] bool has_number(std::string_view name) const { return number(name).has_value(); }
 
   // For what is known from elsewhere. A key that is there stays as it is.

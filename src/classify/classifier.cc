@@ -81,6 +81,7 @@ class StructPageClassifier : public Classifier {
   std::optional<Block> enclosing_block(Pfn pfn, VirtAddr at);
   std::optional<Block> block_at(Pfn head, Pfn inside);
 
+  PageClass& class_of(Pfn pfn) { return classes_[static_cast<std::size_t>(pfn - base_)]; }
   void fill(Pfn begin, Pfn end, PageClass c) {
     std::fill_n(classes_.begin() + static_cast<std::ptrdiff_t>(begin - base_), end - begin, c);
   }
@@ -215,7 +216,8 @@ void StructPageClassifier<kSwap, Word>::gathered(PfnRange pages, VirtAddr struct
 template <bool kSwap, class Word>
 void StructPageClassifier<kSwap, Word>::gather(PfnRange pages, VirtAddr structs, Slice decide) {
   if (pages.end <= at_.next) return;  // all of it lies in a block that is left out
-  const auto bytes = std::span(gather_).first(pages.size() * struct_size_);
+  const auto bytes =
+      std::span(gather_).first(static_cast<std::size_t>(pages.size() * struct_size_));
   const Pfn middle = align_down<Pfn>(pages.begin + pages.size() / 2, 2);
   if (memory_.read(structs, bytes)) {
     (this->*decide)(bytes.data(), pages.begin, pages);
@@ -238,7 +240,7 @@ void StructPageClassifier<kSwap, Word>::offline_slice(const std::byte* structs, 
     const bool idle = traits.bits() == 0 && decoder_.is_idle(p);
     const PageClass said = rules_.classify(idle ? Traits(Traits::kIdleOffline) : traits);
     const bool believed = said == PageClass::offline || said == PageClass::hwpoison;
-    classes_[pfn - base_] = believed && !decoder_.is_blank(p) ? said : PageClass::kernel;
+    class_of(pfn) = believed && !decoder_.is_blank(p) ? said : PageClass::kernel;
   }
   at_.next = pages.end;
 }
@@ -283,11 +285,11 @@ Pfn StructPageClassifier<kSwap, Word>::decide_block(const std::byte* p, Traits t
     // Torn while the kernel changed it, or the copy of a head that optimised hugetlb pages show in
     // place of tails (5.14 to 7.0): nothing it says can be trusted but a memory error.
     ++at_.anomalies.torn_blocks;
-    classes_[pfn - base_] = own == PageClass::hwpoison ? own : PageClass::kernel;
+    class_of(pfn) = own == PageClass::hwpoison ? own : PageClass::kernel;
     return pfn + 1;
   }
   take_block(pfn, {block_class(traits), pfn + (Pfn{1} << order)}, base_ + classes_.size());
-  if (own == PageClass::hwpoison) classes_[pfn - base_] = own;
+  if (own == PageClass::hwpoison) class_of(pfn) = own;
   return std::max(at_.next, pfn + 1);  // the head itself was looked at just now
 }
 

@@ -34,12 +34,15 @@ std::shared_ptr<const FreeListPages::Stride> FreeListPages::stride_of(Pfn pfn, c
   const Pfn first = align_down(pfn, stride_pages_);
   auto stride = std::make_shared<Stride>();
   stride->pages = {first, first + stride_pages_};
-  stride->free.resize(stride_pages_ / 8);
+  stride->free.resize(static_cast<std::size_t>(stride_pages_ / 8));
   const BitSpan bits(stride->free);
   const FreeListTotals totals = lists_.walk(stride->pages, map, memory, [&](PfnRange block) {
     const Pfn begin = std::max(block.begin, stride->pages.begin);
     const Pfn end = std::min(block.end, stride->pages.end);
-    if (begin < end) bits.set_range(begin - first, end - first);
+    if (begin < end) {
+      bits.set_range(static_cast<std::size_t>(begin - first),
+                     static_cast<std::size_t>(end - first));
+    }
   });
   torn_lists_ = std::max(torn_lists_, totals.torn_lists);
   known_[next_] = stride;
@@ -54,7 +57,7 @@ std::uint64_t FreeListPages::torn_lists() {
 
 void mark_free_list_pages(const FreeListPages::Stride& stride, PfnRange window,
                           std::span<PageClass> classes) {
-  const std::size_t first = window.begin - stride.pages.begin;
+  const auto first = static_cast<std::size_t>(window.begin - stride.pages.begin);
   for (std::size_t i = 0; i < window.size(); ++i) {
     const std::size_t at = first + i;
     if (at % 8 == 0 && stride.free[at / 8] == std::byte{0}) {

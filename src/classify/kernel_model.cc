@@ -2,6 +2,7 @@
 #include "src/classify/kernel_model.h"
 
 #include "mm-model/nodes.h"
+#include "src/classify/contradictions.h"
 #include "src/classify/self_check.h"
 
 #include <algorithm>
@@ -98,16 +99,18 @@ std::vector<Downgrade> KernelModel::downgrades() const {
 Result<void> KernelModel::detect_addresses(const MemorySource& source,
                                            std::span<const Arch* const> archs) {
   const DumpInfo& dump = source.info();
-  if (note_.empty()) return error("the dump has no VMCOREINFO");
   arch_ = find_arch(dump, archs);
+  if (note_.empty()) return error("the dump has no VMCOREINFO");
   if (arch_ == nullptr) {
     return error("machine {} \"{}\" is not known", dump.machine, dump.machine_name);
   }
+  if (auto checked = check_note_values(*arch_, source, note_); !checked) return checked;
   auto layout = arch_->detect_layout(source, note_);
   if (!layout) return layout.take_error();
   *addresses_ = std::move(*layout);
   addresses_->word_bytes = arch_->word_bytes;
   if (!addresses_->no_tables.empty()) warnings_.push_back(addresses_->no_tables);
+  if (auto checked = check_mapped_memory(*addresses_, source); !checked) return checked;
   can_translate_ = true;
   return {};
 }

@@ -142,9 +142,9 @@ std::vector<PageClass> classes_of(const std::vector<KnownPage>& known, const Ker
     while (last + 1 < known.size() && known[last + 1].pfn < begin + block) ++last;
     // A head is told by the page behind it.
     const Pfn end = std::min(known[last].pfn + 2, source.info().max_pfn);
-    classes.assign(end - begin, PageClass::unknown);
+    classes.assign(static_cast<std::size_t>(end - begin), PageClass::unknown);
     classifier->classify({begin, end}, {}, classes);
-    for (; i <= last; ++i) result[i] = classes[known[i].pfn - begin];
+    for (; i <= last; ++i) result[i] = classes[static_cast<std::size_t>(known[i].pfn - begin)];
   }
   return result;
 }

@@ -52,7 +52,7 @@ Result<void> WindowScanner::scan(Pfn first, WindowResult& result) {
 }
 
 Result<void> WindowScanner::classify(PfnRange pages, std::span<PageClass> classes) {
-  const std::size_t bytes = ceil_div<std::size_t>(pages.size(), 8);
+  const auto bytes = static_cast<std::size_t>(ceil_div<std::uint64_t>(pages.size(), 8));
   const BitSpan exists(std::span<std::byte>(exists_).first(bytes));
   const BitSpan stored(std::span<std::byte>(stored_).first(bytes));
   if (auto known = source_.presence(pages, exists, stored); !known) return known.take_error();
@@ -62,7 +62,7 @@ Result<void> WindowScanner::classify(PfnRange pages, std::span<PageClass> classe
 }
 
 void WindowScanner::classify(PfnRange pages, BitSpan exists, std::span<PageClass> classes) {
-  const std::size_t size = pages.size();
+  const auto size = static_cast<std::size_t>(pages.size());
   std::size_t at = 0;
   while (at < size) {
     const std::size_t begin = std::min(size, exists.find(at, true));

@@ -53,7 +53,8 @@ std::unique_ptr<DumpWriter> make_elf_writer(const Input& input, unsigned level,
   VirtualMaps maps =
       find_virtual_maps(*input.source, model.can_translate() ? &model.addresses() : nullptr);
   ElfSpec spec;
-  spec.is_64bit = dump.abi == kdump::Abi::bits64;
+  spec.word_bytes = kdump::word_bytes(dump.abi);
+  spec.is_64bit = dump.elf_class != 0 ? dump.elf_class == 64 : spec.word_bytes == 8;
   spec.order = dump.order;
   spec.machine = dump.machine != 0         ? dump.machine
                  : model.arch() != nullptr ? model.arch()->elf_machine

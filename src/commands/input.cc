@@ -126,6 +126,47 @@ Result<Input> open_input(const Options& options, const Log& log) {
   return input;
 }
 
+namespace {
+
+// Of memory, as a multiple of 64: bits of a window are to be whole bytes of a bitmap.
+Result<Pfn> lowest_pfn(const MemorySource& source) {
+  constexpr Pfn kPages = 1U << 15;
+  constexpr Pfn kStep = 64;
+  std::vector<std::byte> exists(kPages / 8);
+  std::vector<std::byte> stored(kPages / 8);
+  const Pfn end = source.info().max_pfn;
+  for (Pfn at = source.next_window(0, kPages); at < end; at = source.next_window(at, kPages)) {
+    at = align_down(at, kPages);
+    const PfnRange window{at, std::min(at + kPages, end)};
+    if (auto known = source.presence(window, BitSpan(exists), BitSpan(stored)); !known) {
+      return known.take_error();
+    }
+    for (; at < window.end; at += kStep) {
+      const auto word =
+          std::span(exists).subspan(static_cast<std::size_t>(at - window.begin) / 8, 8);
+      if (BitSpan(word).count() != 0) return at;
+    }
+  }
+  return Pfn{0};
+}
+
+// Makes the header count page frames as readers of this machine's dumps do.
+Result<void> set_first_pfn(const Input& input, kdump::Header& header) {
+  if (!header.may_count_from_phys_base()) return {};
+  auto lowest = lowest_pfn(*input.source);
+  if (!lowest) return lowest.take_error();
+  const Pfn base = header.phys_base / header.block_size;
+  // The kernel's own unless it lies about memory below: that would not fit in.
+  const bool believed = base != 0 && base <= *lowest && base % 8 == 0;
+  header.first_pfn = believed ? base : *lowest;
+  header.phys_base = header.first_pfn * header.block_size;
+  // Beyond 4 GiB the header has no room for it, and readers have page frame 0 then.
+  if (header.phys_base >> 32 != 0) header.first_pfn = header.phys_base = 0;
+  return {};
+}
+
+}  // namespace
+
 Result<kdump::Header> describe_dump(const Input& input, unsigned dump_level) {
   const DumpInfo& dump = input.source->info();
   kdump::Header header;
@@ -138,11 +179,12 @@ Result<kdump::Header> describe_dump(const Input& input, unsigned dump_level) {
   const auto crash_time = input.model->note().decimal("CRASHTIME");
   header.crash_time = crash_time ? static_cast<std::uint64_t>(*crash_time) : dump.crash_time;
   header.vmcoreinfo_size = input.vmcoreinfo_size;
+  set_utsname(input, header);
+  if (auto set = set_first_pfn(input, header); !set) return set.take_error();
   if (!header.plan(dump.max_pfn, input.notes.size())) {
     return error("{}: {} page frames are more than the dump format can describe", dump.path,
                  dump.max_pfn);
   }
-  set_utsname(input, header);
   return header;
 }
 

@@ -24,11 +24,20 @@ Result<std::string> read_note_file(const std::string& path) {
   return text;
 }
 
+// Of a known machine the model says what is wrong with a note's page size. A note without one
+// leaves the size that is usual there.
 void set_page_size(const Vmcoreinfo& note, MemorySource& source, const Log& log) {
-  const auto bytes = note.decimal("PAGESIZE");
-  if (!bytes) return;
-  if (auto set = source.set_page_size(static_cast<std::size_t>(*bytes)); !set) {
-    log.warning("PAGESIZE={} of the note is passed over: {}", *bytes, set.message());
+  const Arch* arch = find_arch(source.info());
+  const auto stated = note.decimal("PAGESIZE");
+  const std::uint64_t bytes = stated.value_or(0);
+  if (arch != nullptr) {
+    const auto& sizes = arch->page_sizes;
+    const bool possible = std::find(sizes.begin(), sizes.end(), bytes) != sizes.end();
+    (void)source.set_page_size(possible ? bytes : sizes.front());
+  } else if (stated) {
+    if (auto set = source.set_page_size(bytes); !set) {
+      log.warning("PAGESIZE={} of the note is passed over: {}", *stated, set.message());
+    }
   }
 }
 

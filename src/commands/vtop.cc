@@ -36,7 +36,7 @@ std::string meaning_of(const WalkStep& step) {
     case EntryKind::leaf:
       break;
   }
-  return "page of " + size_of(step.level.shift);
+  return "page of " + size_of(step.entry.shift != 0 ? step.entry.shift : step.level.shift);
 }
 
 std::string presence_of(const MemorySource& source, Pfn pfn) {
@@ -47,8 +47,9 @@ std::string presence_of(const MemorySource& source, Pfn pfn) {
   if (auto known = source.presence({begin, begin + 8}, BitSpan(exists), BitSpan(stored)); !known) {
     return "may be in the dump: " + known.message();
   }
-  if (BitSpan(stored).test(pfn - begin)) return "is in the dump";
-  return BitSpan(exists).test(pfn - begin) ? "was left out of the dump" : "is no memory";
+  const auto bit = static_cast<std::size_t>(pfn - begin);
+  if (BitSpan(stored).test(bit)) return "is in the dump";
+  return BitSpan(exists).test(bit) ? "was left out of the dump" : "is no memory";
 }
 
 }  // namespace
@@ -72,8 +73,9 @@ std::string explain_address(const Input& input, std::uint64_t vaddr) {
   const auto walked = memory.walk({vaddr}, &observer);
   const auto linear = memory.translate({vaddr});
   if (!walked && linear) {
-    text += fmt::format("  by the note this is part of the kernel image, at {:x}\n",
-                        linear->paddr.value);
+    text += fmt::format(
+        "  by the note this is part of the kernel image or of the direct map, at {:x}\n",
+        linear->paddr.value);
   }
   const auto found = walked ? walked : linear;
   text += fmt::format("VIRTUAL           PHYSICAL\n{:<16x}  {}\n", vaddr,
@@ -88,6 +90,11 @@ std::string explain_address(const Input& input, std::uint64_t vaddr) {
 Result<int> run_vtop(const Options& options, const Log& log) {
   auto input = open_input(options, log);
   if (!input) return input.take_error();
+  if (!input->model->can_translate()) {
+    const auto why = input->model->downgrades();
+    return error("{}: addresses cannot be translated: {}", input->source->info().path,
+                 why.empty() ? "the kernel is not known" : why.front().reason);
+  }
   log.report(explain_address(*input, options.vtop.value_or(0)));
   return kExitOk;
 }

@@ -96,7 +96,7 @@ Result<void> ClassSample::look_at_slices(const MemorySource& source, WindowScann
 
 Result<void> ClassSample::look_at(PfnRange pages, WindowScanner& scanner) {
   Place place{pages, classes_.size()};
-  classes_.resize(classes_.size() + pages.size());
+  classes_.resize(classes_.size() + static_cast<std::size_t>(pages.size()));
   const auto classes = std::span(classes_).subspan(place.at);
   if (auto done = scanner.classify(pages, classes); !done) return done;
   make_holes(pages, classes);

@@ -50,7 +50,9 @@ class ClassSample {
   [[nodiscard]] const ClassCounts& counts() const { return counts_; }
   [[nodiscard]] std::size_t slices() const { return places_.size(); }
   [[nodiscard]] Slice slice(std::size_t i) const {
-    return {places_[i].pages, std::span(classes_).subspan(places_[i].at, places_[i].pages.size())};
+    return {places_[i].pages,
+            std::span(classes_).subspan(places_[i].at,
+                                        static_cast<std::size_t>(places_[i].pages.size()))};
   }
 
  private:

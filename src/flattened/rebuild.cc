@@ -27,15 +27,19 @@ Result<void> Rebuild::write(std::uint64_t offset, std::span<const std::byte> byt
   const std::uint64_t written_before = end_;
   end_ = std::max(end_, end);
   if (offset < written_before) return file_.write_at(offset, bytes);
+  const auto piece = [&](std::uint64_t begin, std::uint64_t until) {
+    return bytes.subspan(static_cast<std::size_t>(begin - offset),
+                         static_cast<std::size_t>(until - begin));
+  };
   // Zeros that fill whole blocks of a hole's size, and what is between them.
   std::uint64_t from = offset;  // not written yet
   for (std::uint64_t block = align_up(offset, kHoleBytes); block + kHoleBytes <= end;
        block += kHoleBytes) {
-    if (!all_zero(bytes.subspan(block - offset, kHoleBytes))) continue;
-    if (auto w = file_.write_at(from, bytes.subspan(from - offset, block - from)); !w) return w;
+    if (!all_zero(piece(block, block + kHoleBytes))) continue;
+    if (auto w = file_.write_at(from, piece(from, block)); !w) return w;
     from = block + kHoleBytes;
   }
-  return file_.write_at(from, bytes.subspan(from - offset));
+  return file_.write_at(from, piece(from, end));
 }
 
 Result<void> Rebuild::put(std::uint64_t offset, std::span<const std::byte> bytes) {
@@ -58,7 +62,9 @@ Result<void> Rebuild::mark(std::uint64_t offset, std::span<const std::byte> byte
   auto& original = marked_->original;
   for (std::size_t i = 0; i < original.size(); ++i) {
     const std::uint64_t at = place.offset + i;
-    if (at >= offset && at - offset < bytes.size()) original[i] = bytes[at - offset];
+    if (at >= offset && at - offset < bytes.size()) {
+      original[i] = bytes[static_cast<std::size_t>(at - offset)];
+    }
   }
   std::array<std::byte, 4> with_mark{};
   store(with_mark.data(), load<std::uint32_t>(original.data(), place.order) | place.bit,

@@ -48,7 +48,7 @@ class ElfCore : public MemorySource {
   Result<void> load();
 
   [[nodiscard]] const DumpInfo& info() const override { return info_; }
-  Result<void> set_page_size(std::size_t bytes) override;
+  Result<void> set_page_size(std::uint64_t bytes) override;
   Result<void> presence(PfnRange window, BitSpan exists, BitSpan stored) const override;
   [[nodiscard]] Pfn next_window(Pfn from, std::uint64_t granule) const override;
   [[nodiscard]] std::unique_ptr<PageReader> reader() const override {
@@ -105,6 +105,7 @@ Result<void> ElfCore::load() {
   info_.abi = kdump::abi_of_elf(headers->word_bits == 64, headers->machine);
   info_.elf_flags = headers->flags & ~kElfIncomplete;
   info_.elf_os_abi = headers->os_abi;
+  info_.elf_class = headers->word_bits;
   if ((headers->flags & kElfIncomplete) != 0) {
     info_.incomplete = true;
     info_.warnings.emplace_back("marked incomplete (e_flags): memory is missing");
@@ -168,7 +169,7 @@ void ElfCore::add_segments(const ElfHeaders& headers) {
     const std::uint64_t offset = std::min(s.offset, kBeyondFiles);
     data.push_back({{s.paddr}, {s.paddr + in_file}, offset});
     cut_off.push_back({{s.paddr + in_file}, {s.paddr + s.filesz}, offset + in_file});
-    info_.virtual_ranges.push_back({{s.vaddr}, {s.paddr}, size});
+    if (s.vaddr != kNoVirtualAddress) info_.virtual_ranges.push_back({{s.vaddr}, {s.paddr}, size});
   }
   // What a truncated file lacks stays listed, behind what it has: those pages are lost and not left
   // out on purpose.
@@ -184,12 +185,12 @@ void ElfCore::add_segments(const ElfHeaders& headers) {
   }
 }
 
-Result<void> ElfCore::set_page_size(std::size_t bytes) {
+Result<void> ElfCore::set_page_size(std::uint64_t bytes) {
   if (!std::has_single_bit(bytes) || bytes < 4096 || bytes > FileWindow::kReadBytes) {
     return error("{}: page size of {} bytes is not a power of two from 4096 to {}", info_.path,
                  bytes, FileWindow::kReadBytes);
   }
-  info_.page_size = bytes;
+  info_.page_size = static_cast<std::size_t>(bytes);
   info_.max_pfn = ceil_div<Pfn>(memory_.extents().back().end.value, bytes);
   return {};
 }
@@ -202,7 +203,8 @@ void ElfCore::mark(const ExtentMap& map, PfnRange window, BitSpan bits) const {
     const Pfn begin = std::max(window.begin, extents[i].begin.value / page);
     const Pfn end = std::min(window.end, ceil_div(extents[i].end.value, page));
     if (begin >= window.end) break;
-    bits.set_range(begin - window.begin, end - window.begin);
+    bits.set_range(static_cast<std::size_t>(begin - window.begin),
+                   static_cast<std::size_t>(end - window.begin));
   }
 }
 
@@ -248,7 +250,8 @@ bool ElfCoreReader::assemble(PhysAddr begin) {
   for (std::size_t i = core_.data_.find(begin); i < extents.size() && extents[i].begin < end; ++i) {
     const PhysAddr from = std::max(begin, extents[i].begin);
     const PhysAddr until = std::min(end, extents[i].end);
-    const auto into = std::span(partial_).subspan(from - begin, until - from);
+    const auto into = std::span(partial_).subspan(static_cast<std::size_t>(from - begin),
+                                                  static_cast<std::size_t>(until - from));
     if (auto read = core_.file_->read_exactly(extents[i].offset_of(from), into); !read) {
       last_error_ = read.message();
       return false;

@@ -119,7 +119,7 @@ Result<ElfHeaders> read_headers(const ByteStore& file, std::span<std::byte> star
   std::vector<std::byte> raw;
   std::vector<Phdr> phdrs;
   for (std::uint64_t done = 0; done < *count; done += phdrs.size()) {
-    phdrs.resize(std::min<std::uint64_t>(kHeadersPerRead, *count - done));
+    phdrs.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kHeadersPerRead, *count - done)));
     raw.resize(phdrs.size() * sizeof(Phdr));
     if (auto read = file.read_exactly(ehdr->e_phoff + done * sizeof(Phdr), raw); !read) {
       return read.take_error().context("program headers");
@@ -129,10 +129,10 @@ Result<ElfHeaders> read_headers(const ByteStore& file, std::span<std::byte> star
     }
     for (const Phdr& p : phdrs) {
       ElfSegment s{p.p_type, p.p_offset, p.p_vaddr, p.p_paddr, p.p_filesz, p.p_memsz};
-      // "No physical address" is all ones in either width.
-      if (p.p_paddr == std::numeric_limits<decltype(p.p_paddr)>::max()) {
-        s.paddr = kNoPhysicalAddress;
-      }
+      // "No address" is all ones in either width.
+      constexpr auto kNone = std::numeric_limits<decltype(p.p_paddr)>::max();
+      if (p.p_paddr == kNone) s.paddr = kNoPhysicalAddress;
+      if (p.p_vaddr == kNone) s.vaddr = kNoVirtualAddress;
       if (p.p_type == PT_LOAD) headers.loads.push_back(s);
       if (p.p_type == PT_NOTE) headers.notes.push_back(s);
     }
@@ -182,7 +182,7 @@ Result<ElfNotes> read_elf_notes(const ByteStore& file, const ElfHeaders& headers
                        s.offset));
     }
     if (take == 0) continue;
-    std::vector<std::byte> bytes(take);
+    std::vector<std::byte> bytes(static_cast<std::size_t>(take));
     if (auto read = file.read_exactly(s.offset, bytes); !read) {
       return read.take_error().context("notes");
     }

@@ -17,6 +17,8 @@ namespace vmsift {
 
 // What /proc/kcore gives as p_paddr of ranges that are not linear memory.
 inline constexpr std::uint64_t kNoPhysicalAddress = std::numeric_limits<std::uint64_t>::max();
+// What kexec gives as p_vaddr of memory that the kernel has no mapping of (highmem).
+inline constexpr std::uint64_t kNoVirtualAddress = std::numeric_limits<std::uint64_t>::max();
 
 // e_flags of an ELF core that makedumpfile or vmsift filtered: memory is missing, space ran out.
 inline constexpr std::uint32_t kElfIncomplete = 1;

@@ -122,7 +122,7 @@ Result<FramedStore::Frame> FramedStore::find(std::uint64_t offset) const {
 }
 
 Result<std::uint64_t> FramedStore::measure(const FrameShape& shape, FrameDecoder& decoder) const {
-  std::vector<std::byte> stored(shape.stored);
+  std::vector<std::byte> stored(static_cast<std::size_t>(shape.stored));
   if (auto read = file_->read_exactly(shape.at, stored); !read) return read.take_error();
   auto plain = decoder.measure(shape.kind, stored, kMaxFrame);
   if (!plain) {
@@ -133,7 +133,7 @@ Result<std::uint64_t> FramedStore::measure(const FrameShape& shape, FrameDecoder
 }
 
 Result<void> FramedStore::decode(const Frame& frame, std::span<std::byte> plain) const {
-  std::vector<std::byte> stored(frame.shape.stored);
+  std::vector<std::byte> stored(static_cast<std::size_t>(frame.shape.stored));
   if (auto read = file_->read_exactly(frame.shape.at, stored); !read) return read.take_error();
   std::unique_ptr<FrameDecoder> decoder;
   {

@@ -21,7 +21,7 @@ class KdumpSource : public MemorySource {
   Result<void> load();
 
   [[nodiscard]] const DumpInfo& info() const override { return info_; }
-  Result<void> set_page_size(std::size_t bytes) override;
+  Result<void> set_page_size(std::uint64_t bytes) override;
   Result<void> presence(PfnRange window, BitSpan exists, BitSpan stored) const override;
   [[nodiscard]] Pfn next_window(Pfn from, std::uint64_t granule) const override {
     return index_.next_window(from, granule);
@@ -99,7 +99,8 @@ Result<void> KdumpSource::load_notes() {
   info_.vmcoreinfo = std::move(notes->vmcoreinfo);
   info_.warnings = std::move(notes->warnings);
   if (info_.vmcoreinfo.empty() && header().vmcoreinfo_offset != 0) {
-    info_.vmcoreinfo.resize(std::min(header().vmcoreinfo_size, kMaxVmcoreinfo));
+    info_.vmcoreinfo.resize(
+        static_cast<std::size_t>(std::min(header().vmcoreinfo_size, kMaxVmcoreinfo)));
     return members_.front().file->read_exactly(header().vmcoreinfo_offset,
                                                std::as_writable_bytes(std::span(info_.vmcoreinfo)));
   }
@@ -160,7 +161,7 @@ void KdumpSource::find_zero_page(KdumpMember& member, std::uint64_t descriptors)
   }
 }
 
-Result<void> KdumpSource::set_page_size(std::size_t bytes) {
+Result<void> KdumpSource::set_page_size(std::uint64_t bytes) {
   if (bytes == info_.page_size) return {};
   return error("{}: the note says pages of {} bytes, the header blocks of {}", info_.path, bytes,
                info_.page_size);
@@ -184,6 +185,26 @@ Result<void> KdumpSource::presence(PfnRange window, BitSpan exists, BitSpan stor
 
 }  // namespace
 
+namespace {
+
+// The first page frame of the bitmaps of an arm dump. phys_base is that of the lowest memory, so
+// where page frames are counted from 0, none below it is memory; where they are counted from
+// phys_base, the very first is.
+Result<Pfn> find_first_pfn(const ByteStore& file, const kdump::Header& header) {
+  if (!header.may_count_from_phys_base()) return Pfn{0};
+  const Pfn base = header.phys_base / header.block_size;
+  if (header.max_pfn <= base) return base;
+  std::vector<std::byte> bits(static_cast<std::size_t>(ceil_div<Pfn>(base, 8)));
+  for (const std::uint64_t bitmap : {header.bitmap1_offset(), header.bitmap2_offset()}) {
+    if (auto read = file.read_exactly(bitmap, bits); !read) return read.take_error();
+    if (base % 8 != 0) bits.back() &= static_cast<std::byte>((1U << base % 8) - 1);
+    if (BitSpan(bits).count() != 0) return base;
+  }
+  return Pfn{0};
+}
+
+}  // namespace
+
 Result<KdumpMember> read_kdump_member(std::unique_ptr<ByteStore> file) {
   std::array<std::byte, kdump::kMainHeaderBytes> main_bytes{};
   if (auto read = file->read_exactly(0, main_bytes); !read) return read.take_error();
@@ -200,13 +221,17 @@ Result<KdumpMember> read_kdump_member(std::unique_ptr<ByteStore> file) {
   member.file = std::move(file);
   member.header = std::move(main->header);
   member.order = main->order;
+  auto first = find_first_pfn(*member.file, member.header);
+  if (!first) return first.take_error();
+  member.header.count_from(*first);
   const kdump::Header& h = member.header;
   member.pages = h.split ? PfnRange{h.start_pfn, h.end_pfn} : PfnRange{0, h.max_pfn};
   return member;
 }
 
 Result<ElfNotes> read_kdump_notes(const KdumpMember& member) {
-  std::vector<std::byte> bytes(std::min(member.header.notes_size, kMaxNoteBytes));
+  std::vector<std::byte> bytes(
+      static_cast<std::size_t>(std::min(member.header.notes_size, kMaxNoteBytes)));
   if (auto read = member.file->read_exactly(member.header.notes_offset, bytes); !read) {
     return read.take_error();
   }

@@ -47,9 +47,10 @@ class KdumpIndex {
 
    private:
     bool enter(std::uint64_t checkpoint);
+    void begin();
 
     const KdumpIndex& index_;
-    std::vector<std::byte> bits_;  // bitmap 2 of one checkpoint
+    std::vector<std::byte> bits_;  // of bitmap 2, of one checkpoint
     std::uint64_t checkpoint_ = ~std::uint64_t{0};
     std::size_t word_ = 0;       // of bits_, 64 bits each
     std::uint64_t counted_ = 0;  // bits in front of that word
@@ -57,13 +58,17 @@ class KdumpIndex {
   };
 
  private:
-  // Bytes of a bitmap from a page frame on (a multiple of 8); what is beyond its end reads as 0.
-  Result<void> read_bits(std::uint64_t bitmap_offset, Pfn from, std::span<std::byte> into) const;
+  // Bytes of a bitmap from a bit on (a multiple of 8); what is beyond its end reads as 0.
+  Result<void> read_bits(std::uint64_t bitmap_offset, std::uint64_t from,
+                         std::span<std::byte> into) const;
+  // The same from a page frame on.
+  Result<void> read_frames(std::uint64_t bitmap_offset, Pfn from, std::span<std::byte> into) const;
 
   const ByteStore* file_ = nullptr;
   std::uint64_t bitmap1_ = 0;
   std::uint64_t bitmap2_ = 0;
-  Pfn max_pfn_ = 0;
+  Pfn first_pfn_ = 0;       // of the first bit
+  std::uint64_t bits_ = 0;  // of each bitmap
   std::uint64_t pages_per_checkpoint_ = 0;
   std::vector<std::uint64_t> checkpoints_;  // descriptors in front of each checkpoint
   std::uint64_t descriptors_ = 0;

@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::size_t kStoredPerFetch = 256;
 constexpr std::size_t kPagesPerFetch = 64;
-constexpr std::uint64_t kMinDescriptors = 64;  // that are read in one go
-constexpr std::uint64_t kMaxDescriptors = 512;
+constexpr std::size_t kMinDescriptors = 64;  // that are read in one go
+constexpr std::size_t kMaxDescriptors = 512;
 constexpr FileWindow::Plan kDataAhead = {FileWindow::kReadBytes, 1U << 20};
 // Page data that stand apart and are kept: pages that are equal to them tend to come often.
 constexpr std::size_t kMaxStrays = 16;
@@ -149,11 +149,12 @@ auto KdumpReader::stored(Pfn pfn, std::uint64_t wanted, StoredPage& page) -> Out
 
 const std::byte* KdumpReader::descriptor(std::uint64_t nth, std::uint64_t wanted, Pfn pfn) {
   if (nth < first_descriptor_ || nth - first_descriptor_ >= known_descriptors_) {
-    const std::uint64_t n = std::clamp(wanted, kMinDescriptors, kMaxDescriptors);
+    const auto n = static_cast<std::size_t>(
+        std::clamp<std::uint64_t>(wanted, kMinDescriptors, kMaxDescriptors));
     descriptors_.resize(kMaxDescriptors * kdump::kDescriptorBytes);
     known_descriptors_ = 0;
     const std::uint64_t at = member_->header.descriptors_offset() + nth * kdump::kDescriptorBytes;
-    const auto read = [&](std::uint64_t count) {
+    const auto read = [&](std::size_t count) {
       return member_->file->read_at(at,
                                     std::span(descriptors_).first(count * kdump::kDescriptorBytes));
     };
@@ -171,7 +172,7 @@ const std::byte* KdumpReader::descriptor(std::uint64_t nth, std::uint64_t wanted
       return nullptr;
     }
   }
-  return &descriptors_[(nth - first_descriptor_) * kdump::kDescriptorBytes];
+  return &descriptors_[static_cast<std::size_t>(nth - first_descriptor_) * kdump::kDescriptorBytes];
 }
 
 Result<void> KdumpReader::check(const kdump::Descriptor& d) {

@@ -85,6 +85,7 @@ struct DumpInfo {
   std::vector<MemoryRange> memory;  // sorted and disjoint; empty: only presence() tells
   std::uint32_t elf_flags = 0;      // e_flags of an ELF core, without the mark of incomplete ones
   std::uint8_t elf_os_abi = 0;
+  unsigned elf_class = 0;         // of an ELF core: 32 or 64, whatever the kernel's words are
   bool live = false;              // /proc/kcore: memory goes on changing while it is read
   unsigned dump_level = 0;        // pages of these classes are gone already
   bool stores_encoded = false;    // fetch_stored() may be used
@@ -102,7 +103,7 @@ class MemorySource {
 
   // Once, before the first reader, when the kernel says that its pages have another size than
   // info().page_size. Power of two, 4 KiB to 256 KiB.
-  virtual Result<void> set_page_size(std::size_t bytes) = 0;
+  virtual Result<void> set_page_size(std::uint64_t bytes) = 0;
 
   // Sets bit i of `exists` when page window.begin + i is memory of the machine, and of `stored`
   // when the dump also has at least one byte of it. window.begin is a multiple of 8. Both spans are

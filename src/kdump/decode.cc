@@ -92,6 +92,14 @@ bool agrees_on_max_pfn(const Header& h, std::uint64_t in_main_header) {
   return std::min(h.max_pfn, kMost) == in_main_header;
 }
 
+// Nothing else would tell the two main headers apart.
+bool has_wide_time(const Header& as64, const Header& as32, std::uint64_t max_pfn) {
+  const auto makes_sense = [=](const Header& h) {
+    return agrees_on_max_pfn(h, max_pfn) && plausible_parts(h);
+  };
+  return as64.version >= 6 && !makes_sense(as64) && makes_sense(as32);
+}
+
 bool same_places(const Header& a, const Header& b) {
   return a.vmcoreinfo_offset == b.vmcoreinfo_offset && a.vmcoreinfo_size == b.vmcoreinfo_size &&
          a.notes_offset == b.notes_offset && a.notes_size == b.notes_size &&
@@ -169,15 +177,16 @@ Result<MainHeader> decode_main(std::span<const std::byte> bytes, std::uint64_t f
 Result<void> decode_sub(std::span<const std::byte> bytes, std::uint64_t file_size,
                         MainHeader& main) {
   const std::uint64_t in_main_header = main.header.max_pfn;
-  std::vector<Header> readings;
-  if (main.header.abi == Abi::bits64) {
-    readings = {main.header};
-  } else {
-    readings = {main.header, main.header};
-    readings[0].abi = Abi::packed32;
-    readings[1].abi = Abi::padded32;
-  }
+  const bool looks_64bit = main.header.abi == Abi::bits64;
+  std::vector<Header> readings = {main.header, main.header};
+  if (!looks_64bit) readings[0].abi = Abi::packed32;
+  readings[1].abi = Abi::padded32;
   for (Header& h : readings) read_sub(bytes, main.order, h);
+  if (looks_64bit) {
+    if (has_wide_time(readings[0], readings[1], in_main_header))
+      std::swap(readings[0], readings[1]);
+    readings.pop_back();
+  }
   narrow(readings, [=](const Header& h) { return agrees_on_max_pfn(h, in_main_header); });
   narrow(readings, plausible_parts);
   if (readings.size() > 1 && !same_places(readings[0], readings[1])) {

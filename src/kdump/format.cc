@@ -18,6 +18,11 @@ T saturate(std::uint64_t value) {
   return static_cast<T>(std::min<std::uint64_t>(value, std::numeric_limits<T>::max()));
 }
 
+// A page frame as the file counts it.
+Pfn in_file(Pfn pfn, const Header& h) {
+  return pfn - std::min(pfn, h.first_pfn);
+}
+
 }  // namespace
 
 std::size_t main_header_bytes(Abi abi) {
@@ -33,9 +38,25 @@ std::size_t sub_header_bytes(Abi abi) {
   return kBytes[static_cast<std::size_t>(abi)];
 }
 
+// MIPS, RISC-V, LoongArch and s390 have one e_machine for both word sizes.
 Abi abi_of_elf(bool is_64bit, std::uint16_t machine) {
-  if (is_64bit) return Abi::bits64;
-  return machine == EM_386 ? Abi::packed32 : Abi::padded32;
+  switch (machine) {
+    case EM_386:
+    case EM_SH:
+      return Abi::packed32;
+    case EM_ARM:
+    case EM_PPC:
+    case EM_SPARC:
+    case EM_SPARC32PLUS:
+      return Abi::padded32;
+    case EM_X86_64:
+    case EM_AARCH64:
+    case EM_PPC64:
+    case EM_SPARCV9:
+      return Abi::bits64;
+    default:
+      return is_64bit ? Abi::bits64 : Abi::padded32;
+  }
 }
 
 Utsname decode_utsname(std::span<const std::byte, kUtsFields * kUtsFieldBytes> bytes) {
@@ -50,14 +71,28 @@ Utsname decode_utsname(std::span<const std::byte, kUtsFields * kUtsFieldBytes> b
 bool Header::plan(std::uint64_t pages, std::uint64_t note_bytes) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int32_t>::max();
   if (note_bytes > kMost * block_size) return false;
+  const std::uint64_t bits = pages - std::min(pages, first_pfn);
   const std::uint64_t bitmap =
-      ceil_div(ceil_div<std::uint64_t>(pages, 8), std::uint64_t{block_size});
+      ceil_div(ceil_div<std::uint64_t>(bits, 8), std::uint64_t{block_size});
   const std::uint64_t sub = ceil_div(sub_header_bytes() + note_bytes, std::uint64_t{block_size});
   if (2 * bitmap > kMost || sub > kMost) return false;
   max_pfn = pages;
   bitmap_blocks = static_cast<std::uint32_t>(2 * bitmap);
   sub_header_blocks = static_cast<std::uint32_t>(sub);
   return true;
+}
+
+// uname -m of 32-bit arm: armv7l and the like, where arm64 has aarch64.
+bool Header::may_count_from_phys_base() const {
+  return word_bytes(abi) == 4 && utsname[4].starts_with("arm");
+}
+
+void Header::count_from(Pfn first) {
+  first_pfn = first;
+  max_pfn += first;
+  if (!split) return;
+  start_pfn += first;
+  end_pfn += first;
 }
 
 void encode_main(const Header& h, ByteOrder order, std::span<std::byte> into) {
@@ -82,12 +117,15 @@ void encode_main(const Header& h, ByteOrder order, std::span<std::byte> into) {
   put32(at.block_size(), h.block_size);
   put32(at.sub_header_blocks(), h.sub_header_blocks);
   put32(at.bitmap_blocks(), h.bitmap_blocks);
-  put32(at.max_mapnr(), h.max_pfn);  // obsolete; readers of version 6 use the sub header's
+  put32(at.max_mapnr(),
+        in_file(h.max_pfn, h));  // obsolete; readers of version 6 use the sub header's
   put32(at.cpus(), h.cpus);
 }
 
-void encode_sub(const Header& h, ByteOrder order, std::span<std::byte> into) {
+void encode_sub(const Header& header, ByteOrder order, std::span<std::byte> into) {
   std::memset(into.data(), 0, into.size());
+  Header h = header;
+  for (std::uint64_t* const pfn : {&h.start_pfn, &h.end_pfn, &h.max_pfn}) *pfn = in_file(*pfn, h);
   for_each_sub_field(h, [&](const SubField& field, auto value) {
     if (field.since > h.version) return;
     std::byte* const to = into.data() + field.offset(h.abi);

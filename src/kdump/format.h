@@ -15,6 +15,10 @@
 // A split set is several files with the same headers, notes and whole bitmaps, but descriptors and
 // data only for the page frames of [start_pfn, end_pfn); the first descriptor is of the first bit
 // of bitmap 2 that is not below start_pfn.
+//
+// The first bit of a bitmap is page frame 0, but not of arm: makedumpfile and crash count its page
+// frames from phys_base on, in the bitmaps and in every number of the headers. QEMU counts those
+// of arm from 0 too. Here that difference ends at Header: it holds page frames of the machine.
 #pragma once
 
 #include "src/base/bytes.h"
@@ -54,7 +58,7 @@ Utsname decode_utsname(std::span<const std::byte, kUtsFields * kUtsFieldBytes> b
 // integer may stand. The headers are structs of that kernel's makedumpfile.
 enum class Abi : std::uint8_t {
   bits64,
-  packed32,  // i386: at multiples of 4. QEMU writes it for every 32-bit guest
+  packed32,  // i386, sh: at multiples of 4. QEMU writes it for every 32-bit guest
   padded32,  // arm, ppc, mips: at multiples of 8
 };
 
@@ -65,7 +69,9 @@ constexpr unsigned word_bytes(Abi abi) {  // of a pointer and a long
 std::size_t main_header_bytes(Abi abi);
 std::size_t sub_header_bytes(Abi abi);  // of version 6
 std::size_t status_offset(Abi abi);     // of the status in the main header
-// Of a kernel whose ELF core has this class and e_machine.
+// Of a kernel whose ELF core has this class and e_machine. The class alone does not tell: cores of
+// i386 and arm with more than 32 bits of physical addresses are ELF64, and kexec can be asked for
+// ELF32 cores of small 64-bit machines.
 Abi abi_of_elf(bool is_64bit, std::uint16_t machine);
 
 struct Header {
@@ -91,6 +97,7 @@ struct Header {
   std::uint64_t eraseinfo_offset = 0;  // of the list of what was erased; 0: none
   std::uint64_t eraseinfo_size = 0;
   std::uint64_t max_pfn = 0;
+  Pfn first_pfn = 0;  // of the first bit of the bitmaps: set it before plan()
 
   [[nodiscard]] std::uint64_t bitmap_bytes() const {  // of one bitmap
     return std::uint64_t{bitmap_blocks} / 2 * block_size;
@@ -109,6 +116,11 @@ struct Header {
   // Sets the counts of blocks for this many pages and bytes of notes; false when the format's 32
   // bits cannot count them.
   [[nodiscard]] bool plan(std::uint64_t pages, std::uint64_t note_bytes);
+
+  // Whether this may be a dump whose page frames are counted from phys_base on.
+  [[nodiscard]] bool may_count_from_phys_base() const;
+  // What was decoded turns out to be counted from there.
+  void count_from(Pfn first);
 };
 
 // `into` is the first block_size bytes of the file, or the sub_header_bytes() (or more) behind;
@@ -122,13 +134,16 @@ bool has_signature(std::span<const std::byte> start);
 // From the first kMainHeaderBytes, then, at offset block_size, up to kSubHeaderBytes (fewer only
 // where the file ends). Byte order and layout are those in which the headers make sense; no single
 // field decides, and headers that make sense in two ways are refused. Every field that sizes or
-// places anything is checked against `file_size`.
+// places anything is checked against `file_size`. Page frames are still as the file counts them:
+// first_pfn is 0.
 struct MainHeader {
   Header header;
   ByteOrder order = ByteOrder::little;
 };
 Result<MainHeader> decode_main(std::span<const std::byte> bytes, std::uint64_t file_size);
-// For Abi::packed32 this is also where it is told from padded32.
+// For Abi::packed32 this is also where it is told from padded32, and so for bits64: a makedumpfile
+// with a time_t of 64 bits (that of Debian's armhf) writes the main header of a 64-bit kernel in
+// front of the sub header of a 32-bit one.
 Result<void> decode_sub(std::span<const std::byte> bytes, std::uint64_t file_size,
                         MainHeader& main);
 

@@ -58,7 +58,8 @@ class FieldWriter {
 std::uint64_t virtual_of(const ElfSpec& spec, std::uint64_t paddr, std::uint64_t bytes) {
   if (!spec.direct_map) return 0;
   const std::uint64_t vaddr = *spec.direct_map + paddr;
-  if (!spec.is_64bit && (vaddr < *spec.direct_map || (vaddr + bytes) >> 32 != 0)) return 0;
+  const bool narrow = spec.word_bytes == 4 || !spec.is_64bit;
+  if (narrow && (vaddr >> 32 != 0 || (vaddr + bytes) >> 32 != 0)) return 0;
   return vaddr;
 }
 
@@ -251,7 +252,10 @@ Result<void> ElfWriter::write_data(std::uint64_t at, std::span<const std::byte> 
   if (auto filled = fill_to(at); !filled) return filled;
   const std::uint64_t room = sink_->room_for_data(headers_due(), kPiecesDue);
   const std::size_t stored = frame.empty() ? data.size() : frame.size();
-  const std::size_t fits = room >= stored ? data.size() : frame.empty() ? room : 0;
+  // Of data that are framed all or nothing.
+  const std::size_t fits = room >= stored  ? data.size()
+                           : frame.empty() ? static_cast<std::size_t>(room)
+                                           : 0;
   auto written = sink_->write_framed(at, data.first(fits),
                                      fits == data.size() ? frame : std::span<const std::byte>());
   written_end_ += written.bytes;

@@ -24,6 +24,8 @@ namespace vmsift {
 
 struct ElfSpec {
   bool is_64bit = true;  // ELF64 at any rate where ELF32 is too small
+  // Bytes of the crashed kernel's pointers, which its virtual addresses have room in.
+  unsigned word_bytes = 8;
   ByteOrder order = ByteOrder::little;
   std::uint16_t machine = 0;  // e_machine
   std::uint8_t os_abi = 0;

@@ -99,9 +99,23 @@ Result<void> KdumpWriter::put_bitmap_bytes(std::uint64_t bitmap_offset, std::uin
                          : sink_->write_at(bitmap_offset + at, bytes);
 }
 
+std::uint64_t KdumpWriter::byte_of(Pfn first) const {
+  return (first - std::min(first, header_.first_pfn)) / 8;
+}
+
+// How much of a window lies in front of the first bit.
+std::size_t KdumpWriter::bytes_outside(Pfn first, std::size_t bytes) const {
+  const Pfn before = header_.first_pfn - std::min(first, header_.first_pfn);
+  return static_cast<std::size_t>(std::min<std::uint64_t>(before / 8, bytes));
+}
+
 Result<void> KdumpWriter::put_window(Pfn first, std::span<const std::byte> exists,
                                      std::span<const std::byte> kept) {
-  const std::uint64_t at = first / 8;
+  const std::size_t outside = bytes_outside(first, exists.size());
+  if (outside == exists.size()) return {};
+  exists = exists.subspan(outside);
+  kept = kept.subspan(outside);
+  const std::uint64_t at = byte_of(first);
   const std::uint64_t room = header_.bitmap_bytes() - std::min(at, header_.bitmap_bytes());
   const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(exists.size(), room));
   if (auto put = put_bitmap_bytes(header_.bitmap1_offset(), at, exists.first(n)); !put) return put;
@@ -112,10 +126,12 @@ Result<void> KdumpWriter::put_window(Pfn first, std::span<const std::byte> exist
 }
 
 Result<void> KdumpWriter::read_kept(Pfn first, std::span<std::byte> kept) const {
-  const std::uint64_t room = header_.bitmap_bytes() - std::min(first / 8, header_.bitmap_bytes());
-  const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(kept.size(), room));
   std::memset(kept.data(), 0, kept.size());
-  return sink_->read_back(header_.bitmap2_offset() + first / 8, kept.first(n));
+  kept = kept.subspan(bytes_outside(first, kept.size()));
+  const std::uint64_t at = byte_of(first);
+  const std::uint64_t room = header_.bitmap_bytes() - std::min(at, header_.bitmap_bytes());
+  const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(kept.size(), room));
+  return sink_->read_back(header_.bitmap2_offset() + at, kept.first(n));
 }
 
 Result<void> KdumpWriter::set_range(PfnRange range, std::uint64_t pages) {
@@ -170,7 +186,10 @@ Result<void> KdumpWriter::write_data(std::span<const std::byte> data,
   const std::uint64_t due = descriptors_.size() + kMaxBatchPages * kdump::kDescriptorBytes;
   const std::uint64_t room = sink_->room_for_data(due + kdump::kStatusBytes, 2);
   const std::size_t stored = frame.empty() ? data.size() : frame.size();
-  const std::size_t fits = room >= stored ? data.size() : frame.empty() ? room : 0;
+  // Of data that are framed all or nothing.
+  const std::size_t fits = room >= stored  ? data.size()
+                           : frame.empty() ? static_cast<std::size_t>(room)
+                                           : 0;
   auto written = sink_->write_framed(end_, data.first(fits),
                                      fits == data.size() ? frame : std::span<const std::byte>());
   end_ += written.bytes;

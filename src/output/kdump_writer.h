@@ -24,7 +24,9 @@ namespace vmsift {
 
 // What describes a dump, beside its pages.
 struct KdumpSpec {
-  kdump::Header header;  // plan() has been called; places of notes are set here
+  // plan() has been called, and no memory is below first_pfn, a multiple of 8; places of notes are
+  // set here.
+  kdump::Header header;
   ByteOrder order = ByteOrder::little;
   std::span<const std::byte> notes;  // behind the sub header
   std::uint64_t vmcoreinfo_at = 0;   // of the VMCOREINFO text within the notes
@@ -55,6 +57,9 @@ class KdumpWriter final : public DumpWriter {
 
   Result<void> write_headers(std::span<const std::byte> notes);
   Result<void> write_sub_header();
+  // Of the bits of a window of page frames in a bitmap.
+  [[nodiscard]] std::uint64_t byte_of(Pfn first) const;
+  [[nodiscard]] std::size_t bytes_outside(Pfn first, std::size_t bytes) const;
   Result<void> put_bitmap_bytes(std::uint64_t bitmap_offset, std::uint64_t at,
                                 std::span<const std::byte> bytes);
   Result<void> place_fill(std::byte fill);

@@ -25,7 +25,7 @@ inline std::unique_ptr<MemorySource> open_vmcore(const std::string& path) {
   if (!source) die(source.message());
   const Vmcoreinfo note((*source)->info().vmcoreinfo);
   if (const auto bytes = note.decimal("PAGESIZE")) {
-    if (auto set = (*source)->set_page_size(static_cast<std::size_t>(*bytes)); !set) {
+    if (auto set = (*source)->set_page_size(*bytes); !set) {
       die(set.message());
     }
   }

@@ -5,11 +5,11 @@
 //   kdump_compare [--readable FILE] DUMP... SOURCE
 //
 // Several DUMPs are the members of a split set, which libkdumpfile opens as one.
-// SOURCE is the ELF core that DUMP was made from (parsed here, not by libkdumpfile, so that one
-// reader's mistake cannot hide the other's) or a second kdump-compressed file (then both must hold
-// the same pages). As many page frames are asked for as SOURCE or DUMP know; of those that neither
-// side says it has only the borders of each MiB, since libkdumpfile takes 8 us to say no and a hole
-// can be 1000 times the RAM.
+// SOURCE is the ELF core that DUMP was made from (of either class and byte order; parsed here, not
+// by libkdumpfile, so that one reader's mistake cannot hide the other's) or a second
+// kdump-compressed file (then both must hold the same pages). As many page frames are asked for as
+// SOURCE or DUMP know; of those that neither side says it has only the borders of each MiB, since
+// libkdumpfile takes 8 us to say no and a hole can be 1000 times the RAM.
 //
 // It prints one line "pages=A zero=B excluded=C differ=D errors=E unsourced=F", and on stderr a
 // line for each of the first page frames that are wrong:
@@ -45,7 +45,6 @@
 
 namespace {
 
-constexpr size_t kPage = 4096;
 constexpr unsigned kShown = 20;  // wrong page frames named one by one
 
 enum class Got { page, excluded, error };
@@ -76,8 +75,9 @@ class Dump {
     if (kdump_open_fdset(ctx_, static_cast<unsigned>(fds_.size()), fds_.data()) != KDUMP_OK)
       die(std::string(path) + ": " + kdump_get_err(ctx_));
     kdump_num_t size = 0;
-    if (kdump_get_number_attr(ctx_, KDUMP_ATTR_PAGE_SIZE, &size) != KDUMP_OK || size != kPage)
-      die(std::string(path) + ": page size is not 4096");
+    if (kdump_get_number_attr(ctx_, KDUMP_ATTR_PAGE_SIZE, &size) != KDUMP_OK || size == 0)
+      die(std::string(path) + ": no page size");
+    page_ = size;
   }
   Dump(const Dump&) = delete;
   Dump& operator=(const Dump&) = delete;
@@ -97,6 +97,8 @@ class Dump {
     return bits;
   }
 
+  size_t page() const { return page_; }
+
   uint64_t pfns() {
     kdump_num_t max = 0;
     if (kdump_get_number_attr(ctx_, "max_pfn", &max) != KDUMP_OK) die("no max_pfn");
@@ -104,9 +106,9 @@ class Dump {
   }
 
   Got read(uint64_t pfn, unsigned char* out) {
-    size_t len = kPage;
-    const kdump_status status = kdump_read(ctx_, KDUMP_MACHPHYSADDR, pfn * kPage, out, &len);
-    if (status == KDUMP_OK && len == kPage) return Got::page;
+    size_t len = page_;
+    const kdump_status status = kdump_read(ctx_, KDUMP_MACHPHYSADDR, pfn * page_, out, &len);
+    if (status == KDUMP_OK && len == page_) return Got::page;
     error_ = kdump_get_err(ctx_) ? kdump_get_err(ctx_) : "short read";
     kdump_clear_err(ctx_);
     return status == KDUMP_ERR_NODATA ? Got::excluded : Got::error;
@@ -117,13 +119,14 @@ class Dump {
  private:
   std::vector<int> fds_;
   kdump_ctx_t* ctx_;
+  size_t page_ = 0;
   std::string error_;
 };
 
-// An ELF64 little-endian core, wherever its program headers are.
+// An ELF core, wherever its program headers are, as pages of so many bytes.
 class ElfCore {
  public:
-  explicit ElfCore(const char* path) {
+  ElfCore(const char* path, size_t page) : page_(page) {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st {};
     if (fd < 0 || fstat(fd, &st) != 0) die(std::string("cannot open ") + path);
@@ -137,16 +140,14 @@ class ElfCore {
 
   uint64_t pfns() const {
     uint64_t end = 0;
-    for (const Elf64_Phdr& p : loads_)
-      end = std::max(end, (p.p_paddr + p.p_memsz + kPage - 1) / kPage);
+    for (const Load& p : loads_) end = std::max(end, (p.paddr + p.memsz + page_ - 1) / page_);
     return end;
   }
 
   std::vector<unsigned char> pagemap(uint64_t pfns) const {
     std::vector<unsigned char> bits((pfns + 7) / 8);
-    for (const Elf64_Phdr& p : loads_)
-      for (uint64_t pfn = p.p_paddr / kPage; pfn < pfns && pfn * kPage < p.p_paddr + p.p_memsz;
-           ++pfn)
+    for (const Load& p : loads_)
+      for (uint64_t pfn = p.paddr / page_; pfn < pfns && pfn * page_ < p.paddr + p.memsz; ++pfn)
         set(bits, pfn);
     return bits;
   }
@@ -154,20 +155,20 @@ class ElfCore {
   // Bytes of the page that no segment holds read as zero (a segment may begin or end inside a
   // page).
   Got read(uint64_t pfn, unsigned char* out) const {
-    const uint64_t start = pfn * kPage;
+    const uint64_t start = pfn * page_;
     bool any = false;
-    std::memset(out, 0, kPage);
+    std::memset(out, 0, page_);
     // From the last segment that starts before the page's end, back to where none reaches into the
     // page any more.
-    const auto after = [](uint64_t end, const Elf64_Phdr& p) { return end <= p.p_paddr; };
+    const auto after = [](uint64_t end, const Load& p) { return end <= p.paddr; };
     auto i = static_cast<size_t>(
-        std::upper_bound(loads_.begin(), loads_.end(), start + kPage, after) - loads_.begin());
+        std::upper_bound(loads_.begin(), loads_.end(), start + page_, after) - loads_.begin());
     while (i > 0 && reach_[i - 1] > start) {
-      const Elf64_Phdr& p = loads_[--i];
-      const uint64_t from = std::max(start, p.p_paddr);
-      const uint64_t to = std::min(start + kPage, p.p_paddr + p.p_filesz);
+      const Load& p = loads_[--i];
+      const uint64_t from = std::max(start, p.paddr);
+      const uint64_t to = std::min(start + page_, p.paddr + p.filesz);
       if (from >= to) continue;
-      const uint64_t offset = p.p_offset + (from - p.p_paddr);
+      const uint64_t offset = p.offset + (from - p.paddr);
       if (offset > size_ || to - from > size_ - offset) continue;
       std::memcpy(out + (from - start), base_ + offset, to - from);
       any = true;
@@ -176,36 +177,47 @@ class ElfCore {
   }
 
  private:
-  template <class T>
-  T at(uint64_t offset, const char* path) const {
-    if (offset > size_ || sizeof(T) > size_ - offset)
-      die(std::string(path) + ": truncated ELF headers");
-    T value;
-    std::memcpy(&value, base_ + offset, sizeof(T));
+  struct Load {
+    uint64_t offset, paddr, filesz, memsz;
+  };
+
+  uint64_t number(uint64_t offset, size_t bytes) const {
+    if (offset > size_ || bytes > size_ - offset) die("truncated ELF headers");
+    uint64_t value = 0;
+    for (size_t i = 0; i < bytes; ++i)
+      value |= uint64_t{base_[offset + i]} << 8 * (big_ ? bytes - 1 - i : i);
     return value;
   }
 
+  // Places of fields are those of the format's description, of ELF64 and ELF32.
   void load_segments(const char* path) {
-    const auto head = at<Elf64_Ehdr>(0, path);
-    if (std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_ident[EI_CLASS] != ELFCLASS64 ||
-        head.e_ident[EI_DATA] != ELFDATA2LSB)
-      die(std::string(path) + ": not an ELF64 little-endian file");
-    uint64_t count = head.e_phnum;
-    if (count == PN_XNUM) count = at<Elf64_Shdr>(head.e_shoff, path).sh_info;
+    if (size_ < EI_NIDENT || std::memcmp(base_, ELFMAG, SELFMAG) != 0)
+      die(std::string(path) + ": not an ELF file");
+    const bool wide = base_[EI_CLASS] == ELFCLASS64;
+    big_ = base_[EI_DATA] == ELFDATA2MSB;
+    const size_t word = wide ? 8 : 4;
+    const uint64_t phoff = number(wide ? 32 : 28, word);
+    uint64_t count = number(wide ? 56 : 44, 2);
+    if (count == PN_XNUM) count = number(number(wide ? 40 : 32, word) + (wide ? 44 : 28), 4);
     for (uint64_t i = 0; i < count; ++i) {
-      const auto p = at<Elf64_Phdr>(head.e_phoff + i * sizeof(Elf64_Phdr), path);
-      if (p.p_type == PT_LOAD && p.p_paddr != UINT64_MAX) loads_.push_back(p);
+      const uint64_t at = phoff + i * (wide ? 56 : 32);
+      const auto field = [&](size_t n) { return number(at + (wide ? 8 : 4) + n * word, word); };
+      const Load load{field(0), field(2), field(3), field(4)};
+      const uint64_t none = wide ? UINT64_MAX : UINT32_MAX;
+      if (number(at, 4) == PT_LOAD && load.paddr != none) loads_.push_back(load);
     }
     std::stable_sort(loads_.begin(), loads_.end(),
-                     [](const auto& a, const auto& b) { return a.p_paddr < b.p_paddr; });
-    for (const Elf64_Phdr& p : loads_)
-      reach_.push_back(std::max(reach_.empty() ? 0 : reach_.back(), p.p_paddr + p.p_filesz));
+                     [](const auto& a, const auto& b) { return a.paddr < b.paddr; });
+    for (const Load& p : loads_)
+      reach_.push_back(std::max(reach_.empty() ? 0 : reach_.back(), p.paddr + p.filesz));
   }
 
+  size_t page_;
+  bool big_ = false;
   const unsigned char* base_ = nullptr;
   size_t size_ = 0;
-  std::vector<Elf64_Phdr> loads_;  // by p_paddr
-  std::vector<uint64_t> reach_;    // the highest end among loads_[0..i]
+  std::vector<Load> loads_;      // by p_paddr
+  std::vector<uint64_t> reach_;  // the highest end among loads_[0..i]
 };
 
 struct Counts {
@@ -213,23 +225,24 @@ struct Counts {
   bool wrong() const { return differ + errors + unsourced != 0; }
 };
 
-std::string first_difference(const unsigned char* a, const unsigned char* b) {
-  const auto at = std::mismatch(a, a + kPage, b).first - a;
+std::string first_difference(const unsigned char* a, const unsigned char* b, size_t page) {
+  const auto at = std::mismatch(a, a + page, b).first - a;
   char text[80];
   std::snprintf(text, sizeof text, "differs from byte %td on: %02x, source has %02x", at, a[at],
                 b[at]);
   return text;
 }
 
-bool is_zero(const unsigned char* page) {
-  return page[0] == 0 && std::memcmp(page, page + 1, kPage - 1) == 0;
+bool is_zero(const std::vector<unsigned char>& page) {
+  return page[0] == 0 && std::memcmp(page.data(), page.data() + 1, page.size() - 1) == 0;
 }
 
 // `both_ways`: a page that only the source has is wrong too (two dumps of the same pages).
 template <class Source>
 Counts compare(Dump& dump, Source& source, uint64_t pfns, bool both_ways,
                std::vector<unsigned char>& readable) {
-  std::vector<unsigned char> a(kPage), b(kPage);
+  const size_t page = dump.page();
+  std::vector<unsigned char> a(page), b(page);
   Counts n;
   unsigned shown = 0;
   const auto report = [&shown](uint64_t pfn, const std::string& what) {
@@ -249,14 +262,14 @@ Counts compare(Dump& dump, Source& source, uint64_t pfns, bool both_ways,
     }
     if (got != Got::page) continue;
     ++n.pages;
-    n.zero += is_zero(a.data());
+    n.zero += is_zero(a);
     set(readable, pfn);
     if (source.read(pfn, b.data()) != Got::page) {
       ++n.unsourced;
       report(pfn, "the source does not have it");
-    } else if (std::memcmp(a.data(), b.data(), kPage) != 0) {
+    } else if (std::memcmp(a.data(), b.data(), page) != 0) {
       ++n.differ;
-      report(pfn, first_difference(a.data(), b.data()));
+      report(pfn, first_difference(a.data(), b.data(), page));
     }
   }
   return n;
@@ -294,8 +307,7 @@ Options parse(int argc, char** argv) {
 }
 
 template <class Source>
-Counts run(const Options& o, Source& source, bool both_ways) {
-  Dump dump(std::span(o.files).first(o.files.size() - 1));
+Counts run(const Options& o, Dump& dump, Source& source, bool both_ways) {
   const uint64_t pfns = std::max(dump.pfns(), source.pfns());
   std::vector<unsigned char> readable((pfns + 7) / 8);
   const Counts n = compare(dump, source, pfns, both_ways, readable);
@@ -307,13 +319,15 @@ Counts run(const Options& o, Source& source, bool both_ways) {
 
 int main(int argc, char** argv) {
   const Options o = parse(argc, argv);
+  Dump dump(std::span(o.files).first(o.files.size() - 1));
   Counts n;
   if (is_elf(o.files.back())) {
-    ElfCore source(o.files.back());
-    n = run(o, source, false);
+    ElfCore source(o.files.back(), dump.page());
+    n = run(o, dump, source, false);
   } else {
     Dump source(std::span(o.files).last(1));
-    n = run(o, source, true);
+    if (source.page() != dump.page()) die("the two dumps have pages of different sizes");
+    n = run(o, dump, source, true);
   }
   std::printf("pages=%" PRIu64 " zero=%" PRIu64 " excluded=%" PRIu64 " differ=%" PRIu64
               " errors=%" PRIu64 " unsourced=%" PRIu64 "\n",

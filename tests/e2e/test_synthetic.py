@@ -37,6 +37,7 @@ def maker() -> str:
 class Case:
     def __init__(self, path: str, folder: str) -> None:
         self.name = os.path.basename(path).removesuffix('.txt')
+        self.of_x86_64 = not re.search(r'^machine', read(path), re.M)   # makedumpfile is built for one
         self.core = os.path.join(folder, self.name + '.elf')
         expected = os.path.join(folder, self.name + '.json')
         made = run.run(maker(), path, self.core, expected)
@@ -126,7 +127,7 @@ class Synthetic(unittest.TestCase):
     def test_makedumpfile_leaves_out_the_same(self) -> None:
         if not peer.candidates():
             raise env.missing('no makedumpfile')
-        self.for_each(self.check_peer, lambda case: not case.spoilt)
+        self.for_each(self.check_peer, lambda case: case.of_x86_64 and not case.spoilt)
 
     def check_peer(self, case: Case) -> None:
         target = os.path.join(self.folder, 'peer')

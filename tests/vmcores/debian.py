@@ -117,7 +117,7 @@ def _download(address: str, path: Path, sha256: str | None = None, tries: int = 
                     raise DebianError(f'SHA256 is {found}, the index says {sha256}')
             return
         except (OSError, http.client.HTTPException, DebianError) as error:
-            if attempt == tries:
+            if attempt == tries or getattr(error, 'code', None) == http.client.NOT_FOUND:
                 raise DebianError(f'cannot fetch {path.name}: {error}') from None
             log(f'{path.name}: {error}; trying again')
             time.sleep(2 * attempt)

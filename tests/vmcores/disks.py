@@ -80,15 +80,15 @@ def take_out(disk: Path, folder: Path) -> None:
     shutil.rmtree(folder / 'lost+found', ignore_errors=True)
 
 
-def saved_files(disk: Path) -> Iterator[tuple[str, bytes]]:
-    """What `workload save` wrote, as (label, content); page flags come out little-endian."""
+def saved_files(disk: Path) -> Iterator[tuple[str, bytes, int]]:
+    """What `workload save` wrote, as (label, content, guest's page size); page flags come out little-endian."""
     with open(disk, 'rb') as file:
         while (header := file.read(BLOCK))[:8] == b'VMSIFTF1':
-            size, = struct.unpack_from('<Q', header, 8)
+            size, page_size = struct.unpack_from('<QQ', header, 8)
             label = header[64:320].split(b'\0')[0].decode()
             content = file.read(size)
             if header[24:27] == b'big' and label.startswith('kpage'):
                 words = len(content) // 8
                 content = struct.pack(f'<{words}Q', *struct.unpack(f'>{words}Q', content))
-            yield label, content
+            yield label, content, page_size
             file.seek(-size % BLOCK, os.SEEK_CUR)

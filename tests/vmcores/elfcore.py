@@ -6,7 +6,8 @@ offset follows. That is legal, and vmsift reads it, but makedumpfile ignores e_p
 PT_LOAD, and it only maps memory (rather than reading it) at page-aligned file offsets. A vmcore made
 by the kernel has its program headers right behind the ELF header and everything else on page
 boundaries, and describes System RAM only, where QEMU adds the machine's ROM; relayout() brings a core
-into that shape without touching a byte of memory.
+into that shape without touching a byte of memory. What else QEMU's headers lack on some machines is added
+on the way by fix-ups, each in a file of its own.
 """
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ import re
 import struct
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Callable, Iterable
 
 PT_LOAD, PT_NOTE = 1, 4
 PN_XNUM = 0xFFFF  # e_phnum when the real number is in section header 0
@@ -117,6 +118,14 @@ class ElfCore:
         """The text of the VMCOREINFO note."""
         return next((note.desc.rstrip(b'\0') for note in self.notes() if note.name == 'VMCOREINFO'), None)
 
+    def memory(self, paddr: int, size: int) -> bytes:
+        """The bytes at a physical address."""
+        for load in self.loads():
+            if load.paddr <= paddr and paddr + size <= load.paddr + load.filesz:
+                with open(self.path, 'rb') as file:
+                    return _read_exactly(file, load.offset + paddr - load.paddr, size, 'memory')
+        raise ElfError(f'{self.path}: no memory at {paddr:#x}')
+
     def check_complete(self) -> None:
         """Raise when the file is shorter than its segments say."""
         need = max((segment.offset + segment.filesz for segment in self.segments), default=0)
@@ -141,7 +150,27 @@ def _unpack_segment(fields: tuple[int, ...], bits: int) -> Segment:
     return Segment(kind, flags, offset, vaddr, paddr, filesz, memsz, align)
 
 
-def _pack_segment(segment: Segment, core: ElfCore) -> bytes:
+@dataclass
+class Draft:
+    """The headers of a core that is about to be written: those of `core`, and what fix-ups make of them."""
+    core: ElfCore
+    bits: int
+    order: str
+    notes: list[Note]
+    loads: list[Segment]  # of these bytes of `core`: an offset is one there
+
+
+@dataclass(frozen=True)
+class GuestFiles:
+    """What fix-ups may know of the guest."""
+    config: str            # the text of the kernel's configuration
+    files: dict[str, str]  # what it printed about itself, see guest_init.sh
+
+
+Fixup = Callable[[Draft, GuestFiles], 'str | None']  # returns what it changed, for facts.json
+
+
+def _pack_segment(segment: Segment, core: Draft) -> bytes:
     kind, flags, *rest = (segment.type, segment.flags, segment.offset, segment.vaddr, segment.paddr,
                           segment.filesz, segment.memsz, segment.align)
     fields = [kind, flags, *rest] if core.bits == 64 else [kind, *rest[:-1], flags, rest[-1]]
@@ -163,12 +192,20 @@ def parse_notes(content: bytes, order: str) -> list[Note]:
     return notes
 
 
-def _headers(core: ElfCore, segments: list[Segment]) -> bytes:
+def pack_note(note: Note, order: str) -> bytes:
+    """A note as it stands in a note segment."""
+    name = note.name.encode('latin-1') + b'\0'
+    parts = struct.pack(order + 'III', len(name), len(note.desc), note.type), name, note.desc
+    return b''.join(part + bytes(-len(part) % 4) for part in parts)
+
+
+def headers(draft: Draft, segments: list[Segment]) -> bytes:
     """An ELF header with the program headers right behind it and no sections."""
-    size = EHDR_SIZE[core.bits]
-    header = struct.pack(core.order + EHDR[core.bits], 4, core.machine, 1, 0, size, 0, core.flags,
-                         size, PHDR_SIZE[core.bits], len(segments), 0, 0, 0)
-    return core.ident + header + b''.join(_pack_segment(segment, core) for segment in segments)
+    size, core = EHDR_SIZE[draft.bits], draft.core
+    ident = core.ident[:4] + bytes((draft.bits // 32, '<>'.index(draft.order) + 1)) + core.ident[6:]
+    header = struct.pack(draft.order + EHDR[draft.bits], 4, core.machine, 1, 0, size, 0, core.flags,
+                         size, PHDR_SIZE[draft.bits], len(segments), 0, 0, 0)
+    return ident + header + b''.join(_pack_segment(segment, draft) for segment in segments)
 
 
 def _copy_sparse(source: BinaryIO, sink: BinaryIO, old: Segment, new: Segment) -> None:
@@ -200,24 +237,29 @@ def _holds_any(segment: Segment, ranges: list[tuple[int, int]]) -> bool:
     return any(segment.paddr < end and begin < segment.paddr + segment.memsz for begin, end in ranges)
 
 
-def relayout(source: Path, sink: Path, ram: list[tuple[int, int]] | None = None) -> None:
+def relayout(source: Path, sink: Path, ram: list[tuple[int, int]] | None = None,
+             fixups: Iterable[Fixup] = (), guest: GuestFiles = GuestFiles('', {})) -> list[str]:
     """Write `source` anew as `sink`, laid out as the kernel lays out /proc/vmcore.
 
-    Memory that has nothing of `ram` is left out; None keeps all.
+    Memory that has nothing of `ram` is left out; None keeps all. Returns what the fix-ups changed.
     """
     core = ElfCore.read(source)
-    kept = [segment for segment in core.segments if segment.type == PT_NOTE
-            or segment.type == PT_LOAD and (ram is None or _holds_any(segment, ram))]
-    if len(kept) >= PN_XNUM:
+    loads = [load for load in core.loads() if ram is None or _holds_any(load, ram)]
+    if len(loads) + 1 >= PN_XNUM:
         raise ElfError(f'{source}: too many segments')
-    kept.sort(key=lambda segment: segment.type != PT_NOTE)  # notes first; stable, memory keeps its order
-    end = EHDR_SIZE[core.bits] + PHDR_SIZE[core.bits] * len(kept)
+    draft = Draft(core, core.bits, core.order, core.notes(), loads)
+    changes = [words for words in (fixup(draft, guest) for fixup in fixups) if words]
+    notes = b''.join(pack_note(note, draft.order) for note in draft.notes)
+    end = EHDR_SIZE[draft.bits] + PHDR_SIZE[draft.bits] * (len(draft.loads) + 1)
     moved = []
-    for segment in kept:
+    for segment in (Segment(PT_NOTE, 0, 0, 0, 0, len(notes), len(notes), 0), *draft.loads):
         moved.append(replace(segment, offset=_aligned(end, PAGE)))
         end = moved[-1].offset + segment.filesz
     with open(source, 'rb') as old_file, open(sink, 'wb') as new_file:
-        new_file.write(_headers(core, moved))
-        for old, new in zip(kept, moved):
+        new_file.write(headers(draft, moved))
+        new_file.seek(moved[0].offset)
+        new_file.write(notes)
+        for old, new in zip(draft.loads, moved[1:]):
             _copy_sparse(old_file, new_file, old, new)
         new_file.truncate(end)
+    return changes

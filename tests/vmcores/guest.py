@@ -6,8 +6,12 @@ import re
 import time
 from pathlib import Path
 
+import boot_image
+import by_hand
 import cache
 import disks
+import elfcore
+import foreign_tools
 import initramfs
 from cache import log
 from kernel import Kernel
@@ -16,10 +20,21 @@ from qemu import Qemu
 from recipes import Recipe
 
 
-def arguments(recipe: Recipe, kernel: Kernel, initrd: Path, disk_files: dict[str, Path]) -> list[str]:
+def _emulator(recipe: Recipe) -> list[str]:
+    """The words that start QEMU, with its firmware where the machine needs one."""
+    machine = MACHINES[recipe.arch]
+    suite = recipe.qemu_suite or machine.tools
+    if not suite:
+        return [*machine.qemu]
+    tree = foreign_tools.qemu(suite)
+    firmware = ['-bios', str(tree / machine.efi)] if machine.efi else []
+    return [*foreign_tools.run(tree, machine.qemu[0]), '-L', str(tree / 'usr/share/qemu'), *machine.qemu[1:], *firmware]
+
+
+def arguments(recipe: Recipe, image: Path, initrd: Path, disk_files: dict[str, Path]) -> list[str]:
     """QEMU's command line."""
     machine = MACHINES[recipe.arch]
-    words = [*machine.qemu, '-m', recipe.mem, '-smp', str(recipe.smp)]
+    words = [*_emulator(recipe), '-m', recipe.mem, '-smp', str(min(recipe.smp, machine.most_cpus))]
     for node in range(recipe.numa if recipe.numa > 1 else 0):
         cpus = ''.join(f',cpus={cpu}' for cpu in range(node, recipe.smp, recipe.numa))
         words += ['-object', f'memory-backend-ram,id=node{node},size={recipe.mem_bytes() // recipe.numa}',
@@ -29,7 +44,7 @@ def arguments(recipe: Recipe, kernel: Kernel, initrd: Path, disk_files: dict[str
                       '-device', f'virtio-blk-{machine.virtio_bus},drive={serial},serial={serial}']
     words += ['-device', f'virtio-balloon-{machine.virtio_bus}']
     command_line = f'console={machine.console} panic=-1 loglevel=5 rdinit=/init {recipe.append}'.strip()
-    return [*words, '-kernel', str(kernel.image), '-initrd', str(initrd), '-append', command_line,
+    return [*words, '-kernel', str(image), '-initrd', str(initrd), '-append', command_line,
             *recipe.qemu_args]
 
 
@@ -52,6 +67,15 @@ def sections(console: str) -> dict[str, str]:
     return dict(re.findall(r'@@BEGIN (\S+)\n(.*?)@@END', console, re.S))
 
 
+def _dump(qemu: Qemu, recipe: Recipe, elf: Path) -> None:
+    kind = MACHINES[recipe.arch].by_hand
+    if kind:
+        iomem = sections(qemu.console.replace(b'\r\n', b'\n').decode(errors='replace'))['iomem']
+        by_hand.dump(qemu, kind, elfcore.system_ram(iomem), elf)
+    else:
+        qemu.command('dump-guest-memory', paging=False, protocol=f'file:{elf}')
+
+
 def _drive(qemu: Qemu, recipe: Recipe, elf: Path) -> dict:
     """Bring a started guest to the point where it is dumped, and dump it; returns its timings."""
     boot = qemu.wait_for('@@BOOTED', recipe.timeout)
@@ -63,7 +87,7 @@ def _drive(qemu: Qemu, recipe: Recipe, elf: Path) -> dict:
     qemu.command('stop')
     log(f'{recipe.name}: ready after {ready:.1f} s, dump {recipe.mem}')
     start = time.monotonic()
-    qemu.command('dump-guest-memory', paging=False, protocol=f'file:{elf}')
+    _dump(qemu, recipe, elf)
     dump = time.monotonic() - start
     return {'boot_s': round(boot, 1), 'ready_s': round(ready, 1), 'dump_s': round(dump, 1), 'balloon_mib': balloon}
 
@@ -76,6 +100,7 @@ def _facts(recipe: Recipe, kernel: Kernel, qemu: Qemu, folder: Path) -> dict:
         'package_version': kernel.package.version, 'kernel': kernel.release, 'mem': recipe.mem_bytes(),
         'smp': recipe.smp, 'numa': recipe.numa, 'append': recipe.append, 'qemu': ' '.join(plain),
         'classes_only': recipe.classes_only,
+        'dumped_by': 'pmemsave' if MACHINES[recipe.arch].by_hand else 'dump-guest-memory',
     }
 
 
@@ -85,7 +110,8 @@ def run(recipe: Recipe, kernel: Kernel, folder: Path) -> dict:
     contents = initramfs.build(kernel, recipe.arch, MACHINES[recipe.arch], initrd)
     log(f'{recipe.name}: boot {kernel.release} with {len(contents["modules"])} modules')
     disk_files = disks.make(folder)
-    qemu = Qemu(arguments(recipe, kernel, initrd, disk_files), folder / 'qemu.err')
+    image = kernel.image if MACHINES[recipe.arch].efi else boot_image.plain(kernel.image, folder / 'image')
+    qemu = Qemu(arguments(recipe, image, initrd, disk_files), folder / 'qemu.err')
     try:
         with qemu:
             timings = _drive(qemu, recipe, folder / 'qemu.elf')

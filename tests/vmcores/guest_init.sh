@@ -67,7 +67,7 @@ fill() { dd if="$1" of="$2" bs=64k count="$3" 2>/dev/null; }  # $3: 16 = 1 MiB
 
 # ---- huge pages, while memory is not fragmented yet ----
 
-hugetlb=$(($(awk '/Hugepagesize/{print $2}' /proc/meminfo) / 1024))
+hugetlb=$(($(awk '/Hugepagesize/{size = $2} END{print size + 0}' /proc/meminfo) / 1024))  # 0: it has none
 if [ "$hugetlb" -ge 1 ] && [ "$hugetlb" -le $((UNIT * 4)) ]; then
     count=$((UNIT * 4 / hugetlb))
     [ "$count" -lt 2 ] && count=2
@@ -82,7 +82,7 @@ if [ -e $THP/enabled ]; then
     for size in $THP/hugepages-64kB $THP/hugepages-256kB; do
         [ -e "$size/enabled" ] && echo always > "$size/enabled"
     done
-    pmd=$(($(cat $THP/hpage_pmd_size) / 1048576))
+    pmd=$(($(cat $THP/hpage_pmd_size 2>/dev/null || echo 0) / 1048576))
     if [ "$pmd" -ge 1 ] && [ "$pmd" -le $((UNIT * 3)) ]; then
         workload thp mix $((pmd * 2)) thp-mix
         workload thp zero "$pmd" thp-zero

@@ -13,6 +13,7 @@ from typing import Iterable
 
 import cache
 import debian
+import foreign_tools
 from kernel import Kernel, ModuleSet
 from machines import Machine
 
@@ -68,20 +69,23 @@ class Cpio:
         return self._archive.getvalue()
 
 
-def busybox(arch: str) -> bytes:
+def busybox(arch: str, suite: str) -> bytes:
     """A static busybox of the guest's architecture."""
-    package = debian.newest('bookworm', arch, 'busybox-static')
+    package = debian.newest(suite, arch, 'busybox-static')
     tree = debian.unpack([package], cache.folder('busybox') / f'{arch}_{package.version.replace(":", "_")}')
     return (tree / 'usr/bin/busybox').read_bytes()
 
 
-def helper(name: str, arch: str, compiler: str) -> bytes:
+def helper(name: str, arch: str, machine: Machine) -> bytes:
     """The compiled NAME.c of this folder, made anew when the source is newer."""
     source, program = HERE / f'{name}.c', cache.folder(name) / arch
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         with cache.replacing(program) as part:
-            command = [compiler, '-O1', '-Wall', '-static', '-pthread', '-s', '-o', str(part), str(source)]
-            subprocess.run(command, check=True)
+            options = ['-O1', '-Wall', '-static', '-pthread', '-s']
+            if machine.tools:
+                foreign_tools.compile_program(machine.tools, machine.compiler, options, source, part)
+            else:
+                subprocess.run([machine.compiler, *options, '-o', str(part), str(source)], check=True)
     return program.read_bytes()
 
 
@@ -104,9 +108,9 @@ def build(kernel: Kernel, arch: str, machine: Machine, path: Path, init: str = '
     for name in ('dev', 'proc', 'sys', 'mnt', 'tmp'):
         archive.folder(name)
     archive.character_device('dev/console', 5, 1)
-    archive.file('bin/busybox', busybox(arch), 0o755)
+    archive.file('bin/busybox', busybox(arch, machine.userland), 0o755)
     for name in helpers:
-        archive.file(f'vmsift/{name}', helper(name, arch, machine.compiler), 0o755)
+        archive.file(f'vmsift/{name}', helper(name, arch, machine), 0o755)
     for name, content in modules.loaded.items():
         archive.file(f'vmsift/modules/{name}.ko', content)
     archive.file('vmsift/modules/order', ''.join(f'{name}\n' for name in modules.loaded).encode())

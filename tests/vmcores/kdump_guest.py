@@ -156,7 +156,7 @@ def run(crash: Crash, kernel: Kernel, folder: Path) -> dict:
     own = disks.make(folder)
     full = machine.mem_bytes() if crash.full else 0
     for_dumps = disks.make_for_dumps(folder, full, crash.dump_bytes, crash.small_bytes)
-    qemu = Qemu(guest.arguments(machine, kernel, initrd, {**own, **for_dumps}), folder / 'qemu.err')
+    qemu = Qemu(guest.arguments(machine, kernel.image, initrd, {**own, **for_dumps}), folder / 'qemu.err')
     try:
         with qemu:
             timings = _drive(qemu, crash)
@@ -166,7 +166,7 @@ def run(crash: Crash, kernel: Kernel, folder: Path) -> dict:
     report = _report(crash, kernel, console.decode(errors='replace'), timings)
     for serial in ('dump', 'small'):
         disks.take_out(for_dumps[serial], folder / serial)
-    for label, content in disks.saved_files(own['save']):
+    for label, content, _ in disks.saved_files(own['save']):
         if label in SIDE_FILES:
             (folder / f'vmcore.{label}.gz').write_bytes(gzip.compress(content, 1))
     if crash.full:

@@ -35,25 +35,31 @@ def _image_packages(suite: str, arch: str, flavour: str) -> list[debian.Package]
     return [debian.newest(suite, arch, name) for name in names]
 
 
+def _version(package: debian.Package) -> tuple:
+    return debian.version_key(package.version)
+
+
 def candidates(suites: Iterable[str], arch: str, flavour: str, regex: str | None) -> list[debian.Package]:
-    """The newest matching kernel package of each suite, the newest of all first."""
+    """The two newest matching kernel packages of each suite, the newest of all first.
+
+    Two, since a mirror may lag behind its own index: it then lacks the newest of the rarer architectures.
+    """
     best, there = [], []
     for suite in suites:
         images = _image_packages(suite, arch, flavour)
         there += [image.name for image in images]
         matching = [image for image in images if re.search(regex or '', image.name)]
-        if matching:
-            best.append(max(matching, key=lambda package: debian.version_key(package.version)))
+        best += sorted(matching, key=_version)[-2:]
     if not best:
         raise debian.DebianError(f'no kernel of flavour {flavour} matches {regex!r} in {", ".join(suites)}; '
                                  f'there are: {" ".join(sorted(there)) or "none"}')
-    return sorted(best, key=lambda package: debian.version_key(package.version), reverse=True)
+    return sorted(best, key=_version, reverse=True)
 
 
 def _parts(image: debian.Package, arch: str) -> list[debian.Package]:
-    """The image package and, where it is only a shell (see README), those with the binary and the modules."""
+    """The image package and, where it is only a shell (see README), those with its contents."""
     index = debian.packages(image.suite, arch)
-    names = re.findall(r'\blinux-(?:binary|modules)-[^ ,|]+', image.depends)
+    names = re.findall(r'\blinux-(?:base|binary|modules)-[0-9][^ ,|]*', image.depends)
     for name in names:
         if name not in index:
             raise debian.DebianError(f'{image.name} is superseded: {name} has left the archive. '

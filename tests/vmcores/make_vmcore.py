@@ -121,7 +121,7 @@ def make(recipe: Recipe, folder: Path, force: bool) -> None:
             try:
                 _boot_and_dump(recipe, image, folder)
                 return
-            except QemuError as error:
+            except (QemuError, debian.DebianError) as error:
                 if number == len(images):
                     raise
                 log(f'{recipe.name}: {image.name}: {error}; trying the next kernel')

@@ -4,9 +4,11 @@
 
   makedumpfile    sid's makedumpfile            -> peers/makedumpfile-sid
   crash           sid's crash                   -> peers/crash-sid
+  makedumpfile-s390x, crash-s390x, ...          -> peers/makedumpfile-sid-s390x, ...
+                  those of another architecture (both read their own alone), under qemu-user
   kdump-config    the script of sid's kdump-tools that calls makedumpfile
                                                 -> peers/kdump-config
-  vmlinux-6.1     debug info of the kernel that the vmcore amd64-6.1 has (-6.12, -7, ...: alike)
+  vmlinux-6.1     debug info of the kernel that the vmcore amd64-6.1 has (-6.12, -7, -arm64-6.12, ...: alike)
                                                 -> peers/vmlinux-RELEASE (855 MB to download, 630 MB kept)
 
 Without a name: makedumpfile crash kdump-config vmlinux-6.1. Everything is unpacked in the cache and nothing is
@@ -35,15 +37,22 @@ from recipes import SETS, Recipe
 
 DEFAULT = ('makedumpfile', 'crash', 'kdump-config', 'vmlinux-6.1')
 TOOL_SUITE = 'sid'
-ARCH = 'amd64'  # the peers run here, so this is the host's
-TRIPLET = 'x86_64-linux-gnu'
+TRIPLETS = {
+    'amd64': 'x86_64-linux-gnu', 'arm64': 'aarch64-linux-gnu', 'armhf': 'arm-linux-gnueabihf', 'i386': 'i386-linux-gnu',
+    'ppc64el': 'powerpc64le-linux-gnu', 'riscv64': 'riscv64-linux-gnu', 's390x': 's390x-linux-gnu',
+}
+HOST = 'amd64'  # the peers run here
+# what runs the programs of another: of qemu-user-static
+USER_QEMU = {arch: f'qemu-{cpu}-static' for arch, cpu in (
+    ('arm64', 'aarch64'), ('armhf', 'arm'), ('i386', 'i386'), ('ppc64el', 'ppc64le'), ('riscv64', 'riscv64'),
+    ('s390x', 's390x'))}
 # what maintainer scripts need and the tools do not
 NOT_NEEDED = ('debconf', 'dpkg', 'libc-bin', 'perl', 'perl-base', 'tar', 'kexec-tools', 'binutils')
 
 WRAPPER = '''#!/bin/sh
 # Runs {tool} {version} of Debian {suite} with its own loader and libraries.
 root=$(dirname "$(readlink -f "$0")")/{tree}
-exec "$root/usr/lib/{triplet}/ld-linux-x86-64.so.2" \\
+exec {emulator}"$root/usr/lib/{triplet}/{loader}" \\
     --library-path "$root/usr/lib/{triplet}" "$root/{program}" "$@"
 '''
 
@@ -57,38 +66,50 @@ def _program(tree: Path, tool: str) -> str:
     raise debian.DebianError(f'the package {tool} has no program {tool}')
 
 
-def fetch_tool(tool: str) -> Path:
-    """A program of sid that runs on this host; returns its wrapper script."""
-    wrapper = cache.folder('peers') / f'{tool}-{TOOL_SUITE}'
+def _loader(tree: Path, triplet: str) -> str:
+    return next(path.name for path in sorted((tree / 'usr/lib' / triplet).glob('ld*.so.*')))
+
+
+def _wrapper(tool: str, arch: str) -> Path:
+    return cache.folder('peers') / (f'{tool}-{TOOL_SUITE}' if arch == HOST else f'{tool}-{TOOL_SUITE}-{arch}')
+
+
+def fetch_tool(tool: str, arch: str = HOST) -> Path:
+    """A program of sid, made to run on this host; returns its wrapper script."""
+    wrapper = _wrapper(tool, arch)
     if wrapper.exists():
         return wrapper
-    package = debian.newest(TOOL_SUITE, ARCH, tool)
-    tree = cache.folder('peers') / f'{tool}_{package.version.replace(":", "_")}'
-    debian.unpack(debian.closure(TOOL_SUITE, ARCH, tool, NOT_NEEDED), tree)
+    emulator = '' if arch == HOST else USER_QEMU[arch] + ' '
+    if emulator and not shutil.which(emulator.strip()):
+        raise debian.DebianError(f'no {emulator.strip()}: install the package qemu-user-static')
+    package = debian.newest(TOOL_SUITE, arch, tool)
+    place = f'{tool}_{package.version.replace(":", "_")}' + ('' if arch == HOST else f'_{arch}')
+    tree = debian.unpack(debian.closure(TOOL_SUITE, arch, tool, NOT_NEEDED), cache.folder('peers') / place)
     with cache.replacing(wrapper) as part:
         part.write_text(WRAPPER.format(tool=tool, version=package.version, suite=TOOL_SUITE, tree=tree.name,
-                                       triplet=TRIPLET, program=_program(tree, tool)))
+                                       triplet=TRIPLETS[arch], loader=_loader(tree, TRIPLETS[arch]),
+                                       emulator=emulator, program=_program(tree, tool)))
         part.chmod(0o755)
         # run it once before it counts as fetched: a library that is missing shows here
         subprocess.run([str(part), '-v'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
-    log(f'{tool} {package.version} of {TOOL_SUITE}')
+    log(f'{tool} {package.version} of {TOOL_SUITE}/{arch}')
     return wrapper
 
 
 def program_of(tool: str) -> Program:
     """A tool that was fetched, with what it takes to run it elsewhere."""
-    wrapper = cache.root() / 'peers' / f'{tool}-{TOOL_SUITE}'
+    wrapper = _wrapper(tool, HOST)
     if not wrapper.exists():
         raise debian.DebianError(f'no {wrapper.name} in peers/: scripts/fetch-peers gets it')
     tree = wrapper.parent / re.search(r'^root=.*/(\S+)$', wrapper.read_text(), re.M)[1]
-    return Program(wrapper.name, tree / _program(tree, tool), tree / 'usr/lib' / TRIPLET)
+    return Program(wrapper.name, tree / _program(tree, tool), tree / 'usr/lib' / TRIPLETS[HOST])
 
 
 def fetch_kdump_config() -> Path:
     """Debian's script that calls makedumpfile: its callers are tests of a makedumpfile in place of the original."""
     script = cache.folder('peers') / 'kdump-config'
     if not script.exists():
-        package = debian.newest(TOOL_SUITE, ARCH, 'kdump-tools')
+        package = debian.newest(TOOL_SUITE, HOST, 'kdump-tools')
         with tempfile.TemporaryDirectory(dir=cache.folder('peers')) as folder:
             tree = debian.unpack([package], Path(folder) / 'kdump-tools')
             with cache.replacing(script) as part:
@@ -150,16 +171,18 @@ def fetch_vmlinux(recipe: Recipe) -> Path:
 # ---- command line --------------------------------------------------------------------------------
 
 def _recipe_for(name: str) -> Recipe:
-    """The recipe that a name like vmlinux-6.12 is about."""
-    recipes = {recipe.name.replace('amd64-', 'vmlinux-'): recipe for chosen in SETS.values() for recipe in chosen}
+    """The recipe that a name like vmlinux-6.12 or vmlinux-arm64-6.12 is about."""
+    recipes = {f'vmlinux-{recipe.name.removeprefix("amd64-")}': recipe
+               for chosen in SETS.values() for recipe in chosen}
     if name not in recipes:
         raise debian.DebianError(f'what is {name}? There are makedumpfile, crash, kdump-config, {", ".join(recipes)}')
     return recipes[name]
 
 
 def _fetch(name: str) -> Path:
-    if name in ('makedumpfile', 'crash'):
-        return fetch_tool(name)
+    tool, _, arch = name.partition('-')
+    if tool in ('makedumpfile', 'crash') and (arch or HOST) in TRIPLETS:
+        return fetch_tool(tool, arch or HOST)
     return fetch_kdump_config() if name == 'kdump-config' else fetch_vmlinux(_recipe_for(name))
 
 

@@ -2,6 +2,7 @@
 """A running QEMU: its serial console and its machine protocol (QMP), each on a socket pair."""
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -110,7 +111,10 @@ class Qemu:
 
     def type(self, line: str) -> None:
         """Type a line on the guest's console."""
-        self._serial.sendall(line.encode() + b'\n')
+        try:
+            self._serial.sendall(line.encode() + b'\n')
+        except OSError:
+            raise self._died('before it took a line') from None
 
     def close(self) -> None:
         """End QEMU: kindly, then not."""
@@ -122,6 +126,7 @@ class Qemu:
         except (QemuError, OSError, ValueError, subprocess.TimeoutExpired):
             self._process.kill()
             self._process.wait()
-        self._qmp_file.close()
+        with contextlib.suppress(OSError):  # what QEMU did not take before it ended
+            self._qmp_file.close()
         self._qmp.close()
         self._serial.close()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import unittest
+import urllib.error
+from pathlib import Path
 from unittest import mock
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -53,11 +56,11 @@ class IndexTest(unittest.TestCase):
         self.assertIn('linux-modules-6.1.0-9-amd64', package.depends)
 
     def test_newest_kernel_goes_by_version_not_by_name(self) -> None:
-        index = index_of(('6.1.0-9-amd64', '6.1.27-1'), ('6.1.0-10-amd64', '6.1.37-1'),
+        index = index_of(('6.1.0-9-amd64', '6.1.27-1'), ('6.1.0-8-amd64', '6.1.25-1'), ('6.1.0-10-amd64', '6.1.37-1'),
                          ('6.1.0-10-rt-amd64', '6.1.99-1'))
         with mock.patch('debian.packages', return_value=index):
             names = [package.name for package in kernel.candidates(('test',), 'amd64', 'amd64', None)]
-        self.assertEqual(names, ['linux-image-6.1.0-10-amd64'])
+        self.assertEqual(names, ['linux-image-6.1.0-10-amd64', 'linux-image-6.1.0-9-amd64'])
 
     def test_newest_suite_comes_first(self) -> None:
         suites = {'a': index_of(('7.2.13+deb14-amd64', '7.2.13-1')),
@@ -70,6 +73,24 @@ class IndexTest(unittest.TestCase):
         with mock.patch('debian.packages', return_value=index_of(('6.1.0-9-amd64', '6.1.27-1'))):
             with self.assertRaisesRegex(debian.DebianError, 'linux-image-6.1.0-9-amd64'):
                 kernel.candidates(('test',), 'amd64', 'amd64', 'linux-image-9')
+
+
+class FetchTest(unittest.TestCase):
+    """What a mirror may answer."""
+
+    def tries(self, code: int) -> int:
+        """How often a package is asked for."""
+        package = debian.parse_index(INDEX.format(release='1', version='1'), 'test')['linux-image-1'][0]
+        error = urllib.error.HTTPError('http://mirror.invalid', code, 'no', None, None)
+        with tempfile.TemporaryDirectory() as folder, mock.patch('cache.folder', return_value=Path(folder)), \
+                mock.patch('debian.suite_address', return_value=''), mock.patch('time.sleep'), \
+                mock.patch('debian.log'), mock.patch('debian._download_once', side_effect=error) as download:
+            with self.assertRaises(debian.DebianError):
+                debian.fetch(package)
+        return download.call_count
+
+    def test_what_it_lacks_is_not_asked_for_again(self) -> None:
+        self.assertEqual((self.tries(404), self.tries(503)), (1, 3))
 
 
 if __name__ == '__main__':

@@ -17,6 +17,7 @@ import elfcore
 import page_flags
 from cache import log
 from kernel import Kernel
+from machines import MACHINES
 from recipes import Recipe
 
 ESSENTIAL = ('.kpageflags.gz', '.kmsg.gz')  # side files that every complete vmcore has
@@ -42,7 +43,8 @@ def names_of(recipe: Recipe) -> list[str]:
 def _side_files(work: Path, kernel: Kernel, facts: dict) -> dict[str, Path]:
     """Write what the guest saved as side files; returns them by suffix."""
     sides = {'.serial.log': work / 'serial.log'}
-    for label, content in disks.saved_files(work / 'save.disk'):
+    for label, content, page_size in disks.saved_files(work / 'save.disk'):
+        facts['page_size'] = page_size
         if label in INTO_FACTS:
             facts[label] = content.decode(errors='replace')
             continue
@@ -51,12 +53,15 @@ def _side_files(work: Path, kernel: Kernel, facts: dict) -> dict[str, Path]:
     if kernel.config:
         sides['.config'] = work / 'config'
         shutil.copy(kernel.config, sides['.config'])
-    text = elfcore.ElfCore.read(work / 'qemu.elf').vmcoreinfo()
+    return sides
+
+
+def _take_vmcoreinfo(core: Path, work: Path, sides: dict[str, Path]) -> None:
+    text = elfcore.ElfCore.read(core).vmcoreinfo()
     if text is None:
-        raise elfcore.ElfError('QEMU wrote no VMCOREINFO note: the guest did not load qemu_fw_cfg')
+        raise elfcore.ElfError('QEMU wrote no VMCOREINFO note, and no fix-up added one')
     sides['.vmcoreinfo.txt'] = work / 'vmcoreinfo.txt'
     sides['.vmcoreinfo.txt'].write_bytes(text)
-    return sides
 
 
 def _count_classes(recipe: Recipe, flags_file: Path, facts: dict) -> None:
@@ -89,11 +94,15 @@ def finish(recipe: Recipe, kernel: Kernel, facts: dict, work: Path, folder: Path
     facts['qemu_elf'] = elfcore.ElfCore.read(raw).facts()
     sides = _side_files(work, kernel, facts)
     _count_classes(recipe, sides['.kpageflags.gz'], facts)
+    core = raw
     if not recipe.raw:
-        tidy = work / 'vmcore.elf'
-        elfcore.relayout(raw, tidy, elfcore.system_ram(facts['guest']['iomem']))
+        core = work / 'vmcore.elf'
+        guest = elfcore.GuestFiles(sides['.config'].read_text() if kernel.config else '', facts['guest'])
+        facts['fixups'] = elfcore.relayout(raw, core, elfcore.system_ram(facts['guest']['iomem']),
+                                           MACHINES[recipe.arch].fixups, guest)
+    _take_vmcoreinfo(core, work, sides)
     if recipe.raw or recipe.also_raw:
         subprocess.run(['fallocate', '--dig-holes', str(raw)], check=False)  # zero pages need no disk
         _publish(folder, names_of(recipe)[-1], raw, sides, facts)
     if not recipe.raw:
-        _publish(folder, recipe.name, tidy, sides, facts)
+        _publish(folder, recipe.name, core, sides, facts)

@@ -100,13 +100,15 @@ def read(path: str, signature: bytes = SIGNATURE) -> Kdump:
         head = _read_at(file, 0, 464)
         if head[:8] != signature:
             raise ValueError(f'{path}: starts with {head[:8]!r}, not {signature!r}')
-        dump.main = {name: struct.unpack_from('<I', head, at)[0] for name, at in MAIN.items()}
+        # The version is small: read in the wrong byte order it is not.
+        order = '<' if struct.unpack_from('<I', head, MAIN['header_version'])[0] < 1 << 16 else '>'
+        dump.main = {name: struct.unpack_from(order + 'I', head, at)[0] for name, at in MAIN.items()}
         strings = [head[12 + 65 * i:12 + 65 * (i + 1)].split(b'\0')[0].decode('latin1') for i in range(6)]
         dump.utsname = dict(zip(UTSNAME, strings))
-        dump.timestamp = struct.unpack_from('<QQ', head, 408)
+        dump.timestamp = struct.unpack_from(order + 'QQ', head, 408)
         block = dump.main['block_size']
         raw_sub = _read_at(file, block, SUB_SIZE)
-        dump.sub = {name: struct.unpack_from('<' + code, raw_sub, at)[0] for name, (at, code) in SUB.items()}
+        dump.sub = {name: struct.unpack_from(order + code, raw_sub, at)[0] for name, (at, code) in SUB.items()}
         dump.notes = _read_at(file, dump.sub['offset_note'], dump.sub['size_note'])
         dump.vmcoreinfo = _read_at(file, dump.sub['offset_vmcoreinfo'], dump.sub['size_vmcoreinfo'])
         bitmap_offset = block * (1 + dump.main['sub_hdr_size'])

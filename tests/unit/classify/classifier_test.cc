@@ -188,6 +188,29 @@ TEST_F(ClassifierTest, FreeBlocksOfAnOrderThatCannotBeAreKept) {
   }
 }
 
+// mem_map of FLATMEM begins anywhere in a page: in front of the struct page of page frame 0 is
+// nobody's (mips).
+TEST(StructPagesOfPageFrame0, MayBeginInsideOfAPage) {
+  for (const std::uint64_t shift : {0U, 64U, 0x100U}) {
+    SyntheticKernel k(KernelShape{.sections = 1, .model = test::Model::flat, .kaslr = false});
+    k.anon(0x4000);
+    k.free_block(0x4400, 10);
+    k.use_the_rest();
+    const std::uint64_t bytes = k.end() * k.shape().page_struct_size;
+    const PhysAddr old_place = k.struct_place(0);
+    const PhysAddr new_place = k.own(SyntheticKernel::kFirstUnused) + shift;
+    for (std::uint64_t at = 0; at < bytes; at += 8) {
+      k.memory.put(new_place + at, k.memory.get<std::uint64_t>(old_place + at));
+    }
+    k.put_word(k.nodes().word_of_node(0, 1), k.direct(new_place).value);
+    const auto variable = Vmcoreinfo(k.note.text()).symbol("mem_map");
+    k.put_word({k.start().value + (variable->value - k.image(k.start()).value)},
+               k.direct(new_place).value);
+    const auto found = classify_pages(k.model(), k.memory, {0, k.end()});
+    EXPECT_EQ(found, k.expected) << shift;
+  }
+}
+
 TEST_F(ClassifierTest, MisalignedHeadsAreKept) {
   kernel.free_block(kAt + 4, 3);
   kernel.compound(kAt + 0x102, 2, Kind::anon);

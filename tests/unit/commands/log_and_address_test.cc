@@ -242,8 +242,10 @@ TEST_F(OnKernel, VtopAloneNeedsNoOutput) {
   kernel.note.remove("SYMBOL(swapper_pg_dir)");
   kernel.note.remove("SYMBOL(init_top_pgt)");
   write(kernel.memory, kernel.note.text());
-  EXPECT_NE(run(run_vtop).out.find("impossible: SYMBOL(swapper_pg_dir) is missing"),
-            std::string::npos);
+  const auto failed = run(run_vtop);
+  EXPECT_NE(failed.error.find("cannot be translated: SYMBOL(swapper_pg_dir) is missing"),
+            std::string::npos)
+      << failed.error;
 }
 
 }  // namespace

@@ -31,7 +31,9 @@ class Guarded {
         mapped_((size + unit_ - 1) / unit_ * unit_ + 2 * unit_),
         map_(static_cast<std::byte*>(
             ::mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
-    if (::mprotect(map_ + unit_, mapped_ - 2 * unit_, PROT_READ | PROT_WRITE) != 0) std::abort();
+    if (size != 0 && ::mprotect(map_ + unit_, mapped_ - 2 * unit_, PROT_READ | PROT_WRITE) != 0) {
+      std::abort();
+    }
     bytes_ = {at_front ? map_ + unit_ : map_ + mapped_ - unit_ - size, size};
   }
   explicit Guarded(std::span<const std::byte> bytes, bool at_front = false)

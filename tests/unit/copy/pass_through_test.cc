@@ -405,6 +405,11 @@ TEST(CopyHashes, AreThoseOfTheData) {
   }
 }
 
+// Dumps of every host share the same pages.
+TEST(PageHash, IsTheSameOnEveryHost) {
+  EXPECT_EQ(page_hash(test::text_bytes("eight by, and the rest")), 0x2398c5ef183a154fU);
+}
+
 TEST(PageHash, DependsOnEveryByteAndTheLength) {
   for (const std::size_t size : {0U, 1U, 7U, 8U, 9U, 63U, 4096U}) {
     Bytes bytes = test::noise(size, 1);

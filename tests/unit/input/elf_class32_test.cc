@@ -40,12 +40,15 @@ TEST_F(ElfClass32Test, TellsWhatTheHeadersSay) {
       elf.notes(test::elf_note("VMCOREINFO", 0, test::text_bytes("OSRELEASE=6.1.0\n"), order));
       elf.part({.paddr = 0x40000000, .data = noise(kPage, 1), .vaddr = 0xc0000000});
       elf.part({.paddr = 0x10000000, .data = noise(kPage, 2), .vaddr = 0xd0000000});
+      // Highmem, which no virtual address leads to.
+      elf.part({.paddr = 0x50000000, .data = noise(kPage, 3), .vaddr = ~std::uint64_t{0}});
       Bytes image = elf.build();
       image[EI_OSABI] = std::byte{97};
       const auto source = open(image, ReadMode::map);
       ASSERT_NE(source, nullptr);
       const DumpInfo& info = source->info();
-      EXPECT_EQ(info.abi, elf32 ? kdump::Abi::padded32 : kdump::Abi::bits64);
+      EXPECT_EQ(info.abi, kdump::Abi::padded32) << "arm with LPAE has ELF64 cores";
+      EXPECT_EQ(info.elf_class, elf32 ? 32U : 64U);
       EXPECT_EQ(info.machine, EM_ARM);
       EXPECT_EQ(info.order, order);
       EXPECT_EQ(info.elf_flags, 0x5000200U);
@@ -56,7 +59,7 @@ TEST_F(ElfClass32Test, TellsWhatTheHeadersSay) {
       EXPECT_FALSE(info.live);
       ASSERT_EQ(info.virtual_ranges.size(), 2U);
       EXPECT_EQ(info.virtual_ranges[0].vaddr.value, 0xc0000000U);
-      ASSERT_EQ(info.memory.size(), 2U);
+      ASSERT_EQ(info.memory.size(), 3U);
       EXPECT_EQ(info.memory[0].begin.value, 0x10000000U);
       EXPECT_EQ(info.memory[0].end.value, 0x10001000U);
       EXPECT_EQ(info.memory[1].begin.value, 0x40000000U);

@@ -145,7 +145,8 @@ TEST_F(ElfCoreTest, PageSizesThatNoMachineHas) {
   ASSERT_NE(source, nullptr);
   for (const std::uint64_t size :
        {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{2048}, std::uint64_t{4097},
-        std::uint64_t{512} << 10, std::uint64_t{1} << 63, kMost}) {
+        std::uint64_t{512} << 10, (std::uint64_t{1} << 32) + kPage, std::uint64_t{1} << 63,
+        kMost}) {
     EXPECT_FALSE(source->set_page_size(size)) << size;
     EXPECT_EQ(source->info().page_size, kPage);
   }

@@ -127,6 +127,11 @@ TEST_F(KdumpFlavours, DumpsOfQemu) {
     raw.dump_level = 1;
     raw.vmcoreinfo = {};
     raw.pages = some_pages();
+    if (std::string_view(machine) == "armv7l") {  // counted from 0 there too
+      raw.phys_base = 0x40000000;
+      raw.pages.clear();
+      for (const auto& [pfn, bytes] : some_pages()) raw.pages[0x40000 + pfn] = bytes;
+    }
     auto source = open(raw.build());
     ASSERT_TRUE(source) << source.message();
     EXPECT_EQ((*source)->info().machine_name, machine);
@@ -135,6 +140,72 @@ TEST_F(KdumpFlavours, DumpsOfQemu) {
     EXPECT_EQ((*source)->info().dump_level, 1U);
     expect_pages(**source, raw.pages);
   }
+}
+
+// makedumpfile and crash: page frame 0 of arm is the first of its memory.
+TEST_F(KdumpFlavours, DumpsOfArmAreCountedFromPhysBase) {
+  // The last one is as no machine has it: bits of one byte are of two.
+  for (const Pfn first : {0x200U, 0x40000U, 0x60008U, 0x40003U}) {
+    for (const bool wide_time : {false, true}) {
+      for (const bool lowest_is_excluded : {false, true}) {
+        SCOPED_TRACE(fmt::format("{:#x} {} {}", first, wide_time, lowest_is_excluded));
+        RawKdump raw{.flavour = Flavour::padded32, .wide_time = wide_time, .first_pfn = first};
+        raw.utsname[4] = "armv7l";
+        raw.phys_base = static_cast<std::uint32_t>(first * kPage);
+        for (const auto& [pfn, bytes] : some_pages()) raw.pages[first + 1 + pfn] = bytes;
+        if (lowest_is_excluded) raw.excluded = {first};
+        for (Pfn pfn = 0x10000; pfn < 0x10064; ++pfn) {
+          raw.pages[first + pfn] = test::words(kPage, pfn);
+        }
+        auto source = open(raw.build());
+        ASSERT_TRUE(source) << source.message();
+        EXPECT_EQ((*source)->info().abi, kdump::Abi::padded32);
+        EXPECT_EQ((*source)->info().crash_time, 1700000000U);
+        EXPECT_EQ((*source)->info().phys_base, raw.phys_base);
+        EXPECT_EQ((*source)->info().max_pfn, raw.max_pfn);
+        EXPECT_EQ((*source)->info().vmcoreinfo, raw.vmcoreinfo);
+        expect_pages(**source, raw.pages);
+        const Pfn inside = first + 0x8000;
+        EXPECT_EQ((*source)->next_window(inside, 8), inside);
+        EXPECT_EQ((*source)->next_window(raw.max_pfn, 8), raw.max_pfn);
+        for (const Pfn below : {Pfn{0}, first - 1}) {
+          const auto read = test::read_pages(**source, std::vector<Pfn>{below});
+          EXPECT_EQ(read.pages.at(below), std::nullopt);
+        }
+      }
+    }
+  }
+  // No other machine is.
+  for (const char* const machine : {"aarch64", "armv7l"}) {
+    const bool is64 = machine[0] == 'a' && machine[1] == 'a';
+    RawKdump raw{.flavour = is64 ? Flavour::bits64 : Flavour::padded32};
+    raw.utsname[4] = machine;
+    raw.phys_base = is64 ? 0x40000000 : 0;
+    raw.pages = some_pages();
+    auto source = open(raw.build());
+    ASSERT_TRUE(source) << source.message();
+    expect_pages(**source, raw.pages);
+  }
+}
+
+// Of a split set, too.
+TEST_F(KdumpFlavours, MembersOfArmHaveTheMachinesPageFrames) {
+  constexpr Pfn kFirst = 0x60000;
+  RawKdump raw{.flavour = Flavour::padded32, .first_pfn = kFirst};
+  raw.phys_base = kFirst * kPage;
+  raw.utsname[4] = "armv5tel";
+  raw.max_pfn = kFirst + 200;
+  for (Pfn pfn = 0; pfn < 200; ++pfn) raw.pages[kFirst + pfn] = test::words(kPage, pfn);
+  std::vector<std::string> paths;
+  for (const PfnRange range :
+       {PfnRange{kFirst, kFirst + 64}, PfnRange{kFirst + 64, kFirst + 200}}) {
+    raw.split = range;
+    paths.push_back(dir_.file(fmt::format("member {}", range.begin)));
+    test::write_file(paths.back(), raw.build());
+  }
+  auto source = open_dump(paths, ReadMode::map);
+  ASSERT_TRUE(source) << source.message();
+  expect_pages(**source, raw.pages);
 }
 
 // Page counts that would make a block size where the other word size has it.

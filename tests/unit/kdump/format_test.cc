@@ -226,7 +226,15 @@ TEST(KdumpFormat, SizesOfEveryLayout) {
   EXPECT_EQ(abi_of_elf(false, 3), Abi::packed32);   // i386
   EXPECT_EQ(abi_of_elf(false, 40), Abi::padded32);  // arm
   EXPECT_EQ(abi_of_elf(false, 20), Abi::padded32);  // ppc
+  EXPECT_EQ(abi_of_elf(false, 42), Abi::packed32);  // sh
   EXPECT_EQ(abi_of_elf(false, 8), Abi::padded32);   // mips
+  EXPECT_EQ(abi_of_elf(true, 8), Abi::bits64);      // mips64
+  EXPECT_EQ(abi_of_elf(true, 22), Abi::bits64);     // s390x
+  EXPECT_EQ(abi_of_elf(true, 3), Abi::packed32);    // i386 with PAE
+  EXPECT_EQ(abi_of_elf(true, 40), Abi::padded32);   // arm with LPAE
+  EXPECT_EQ(abi_of_elf(false, 62), Abi::bits64);    // kexec --elf32-core-headers
+  EXPECT_EQ(abi_of_elf(true, 0xfeed), Abi::bits64);
+  EXPECT_EQ(abi_of_elf(false, 0xfeed), Abi::padded32);
   Header h;
   h.abi = Abi::packed32;
   ASSERT_TRUE(h.plan(1, 4096 - 80));

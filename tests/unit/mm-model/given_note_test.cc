@@ -43,6 +43,13 @@ TEST(GivenNote, WithoutKernelOffsetSymbolsThatBothKnowTellTheDistance) {
   EXPECT_EQ(merged(given, "KERNELOFFSET=nonsense\n").symbol("prb")->value, 0xffffffff82000000);
 }
 
+// s390x since 6.10: KERNELOFFSET is where the image is, not how far it was moved.
+TEST(GivenNote, SymbolsThatBothKnowTellMoreThanKernelOffset) {
+  const auto note = merged("SYMBOL(_stext)=3ffe0100000\nSYMBOL(prb)=3ffe2000000\n",
+                           "SYMBOL(_stext)=3fffe8f8000\nKERNELOFFSET=3fffe7f8000\n", 0x10000);
+  EXPECT_EQ(note.symbol("prb")->value, 0x3ffe2000000U + (0x3fffe8f8000U - 0x3ffe0100000U));
+}
+
 TEST(GivenNote, SymbolsOutsideOfTheImageAreTheDumpsOwn) {
   const std::string_view given = "SYMBOL(mem_section)=ff11000012340000\nSYMBOL(x)=12\n";
   const auto note = merged(given,

@@ -295,6 +295,25 @@ TEST_F(ElfWriterTest, VirtualAddressesAreTheDirectMaps) {
   }
 }
 
+// i386 with PAE and arm with LPAE have ELF64 cores, and addresses of 32 bits in them.
+TEST_F(ElfWriterTest, VirtualAddressesOfA32BitKernelInAnElf64) {
+  const Machine machine = Machine::random(8, 2000, false);
+  ElfSpec spec = spec_of({true, ByteOrder::little});
+  spec.word_bytes = 4;
+  for (const std::uint64_t direct_map : {0xffc00000ULL, 0ULL - 0x100000}) {
+    spec.direct_map = direct_map;
+    ASSERT_EQ(write(machine, spec), "");
+    bool some = false;
+    for (const Header& h : parse(test::read_file(path()), spec).loads()) {
+      const std::uint64_t vaddr = direct_map + h.paddr;
+      const bool fits = vaddr >> 32 == 0 && (vaddr + h.memsz) >> 32 == 0;
+      EXPECT_EQ(h.vaddr, fits ? vaddr : 0);
+      some |= h.vaddr != 0;
+    }
+    EXPECT_TRUE(some);
+  }
+}
+
 TEST_F(ElfWriterTest, OtherMappingsShareTheDataOfTheirPages) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     Random random(seed);

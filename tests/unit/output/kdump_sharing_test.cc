@@ -191,6 +191,62 @@ TEST_F(KdumpSharing, AMemberSaysItsRange) {
   }
 }
 
+// As makedumpfile and crash count them; windows and pages are the machine's all the same.
+TEST_F(KdumpSharing, PageFramesOfArmAreCountedFromPhysBase) {
+  for (const Pfn first : {Pfn{0x800}, Pfn{0x808}, Pfn{0x1000}, Pfn{0x40200}}) {
+    SCOPED_TRACE(first);
+    const Pfn max_pfn = first + 3001;
+    Machine machine(max_pfn);
+    machine.source.add(first + 5, max_pfn);
+    for (Pfn pfn = first + 7; pfn < max_pfn; pfn += 3) machine.kept[pfn] = test::Kind::words;
+    KdumpSpec spec = spec_for(max_pfn, "none");
+    spec.header.abi = kdump::Abi::padded32;
+    spec.header.utsname[4] = "armv7l";
+    spec.header.phys_base = first * kPage;
+    spec.header.first_pfn = first;
+    ASSERT_TRUE(spec.header.plan(max_pfn, 0));
+    EXPECT_EQ(spec.header.bitmap_blocks, 2U);
+    auto writer = test::kdump_writer(path(), true, spec);
+    ASSERT_TRUE(writer);
+    ASSERT_EQ(test::put_machine(**writer, machine), "");
+
+    const Bytes file = test::read_file(path());
+    auto main = kdump::decode_main(file, file.size());
+    ASSERT_TRUE(main) << main.message();
+    ASSERT_TRUE(kdump::decode_sub(std::span(file).subspan(kPage), file.size(), *main));
+    EXPECT_EQ(main->header.max_pfn, 3001U);
+    Bytes bitmap(file.begin() + 2 * kPage, file.begin() + 3 * kPage);
+    EXPECT_FALSE(BitSpan(bitmap).test(4));
+    EXPECT_TRUE(BitSpan(bitmap).test(5));
+    EXPECT_TRUE(BitSpan(bitmap).test(3000));
+    EXPECT_EQ(BitSpan(bitmap).count(), 2996U);
+
+    auto dump = open_dump(path(), ReadMode::map);
+    ASSERT_TRUE(dump) << dump.message();
+    EXPECT_EQ((*dump)->info().max_pfn, max_pfn);
+    const auto read = test::read_all(**dump).pages;
+    ASSERT_EQ(read.size(), machine.kept.size());
+    for (const auto& [pfn, kind] : machine.kept) ASSERT_EQ(read.at(pfn), machine.bytes(pfn));
+  }
+}
+
+TEST_F(KdumpSharing, AWindowInFrontOfPhysBaseHasNoBits) {
+  KdumpSpec spec = spec_for(0x2000);
+  spec.header.first_pfn = 0x808;
+  ASSERT_TRUE(spec.header.plan(0x2000, 0));
+  auto writer = test::kdump_writer(path(), true, spec);
+  ASSERT_TRUE(writer);
+  const Bytes all(0x100, std::byte{0xff});
+  for (const Pfn window : {0U, 0x800U, 0x1000U}) {
+    ASSERT_TRUE((*writer)->put_window(window, all, all));
+    Bytes kept(0x100, std::byte{0x55});
+    ASSERT_TRUE((*writer)->read_kept(window, kept));
+    for (Pfn pfn = window; pfn < window + 0x800; ++pfn) {
+      ASSERT_EQ(BitSpan(kept).test(pfn - window), pfn >= 0x808) << pfn;
+    }
+  }
+}
+
 TEST_F(KdumpSharing, NotesStandBehindTheSubHeaderOfEachAbi) {
   for (const auto abi : {kdump::Abi::bits64, kdump::Abi::packed32, kdump::Abi::padded32}) {
     const Bytes notes = test::noise(5000, 3);

@@ -27,8 +27,8 @@ class BitmapSource : public MemorySource {
 
   [[nodiscard]] DumpInfo& edit() { return info_; }
   [[nodiscard]] const DumpInfo& info() const override { return info_; }
-  Result<void> set_page_size(std::size_t bytes) override {
-    info_.page_size = bytes;
+  Result<void> set_page_size(std::uint64_t bytes) override {
+    info_.page_size = static_cast<std::size_t>(bytes);
     return {};
   }
   Result<void> presence(PfnRange window, BitSpan exists, BitSpan stored) const override {

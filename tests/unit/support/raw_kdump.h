@@ -47,6 +47,8 @@ struct RawKdump {
   std::uint32_t block = 4096;
   std::array<std::string_view, 6> utsname = {"Linux", "node", "4.9.0", "#1", "machine", "(none)"};
   std::uint32_t seconds = 1700000000;
+  bool wide_time = false;  // padded32: a time_t of 64 bits moves what is behind it
+  Pfn first_pfn = 0;       // of the bitmaps' first bit; `pages` and all are the machine's
   std::uint32_t dump_level = 17;
   std::uint32_t phys_base = 0x200000;
   std::uint32_t cpus = 3;
@@ -71,7 +73,11 @@ struct RawKdump {
   }
 
   Bytes build() {
-    const FlavourPlaces at = places(flavour);
+    FlavourPlaces at = places(flavour);
+    if (wide_time) {
+      at.seconds = places(Flavour::bits64).seconds;
+      at.status = places(Flavour::bits64).status;
+    }
     Bytes file(2 * std::size_t{block});
     const auto put32 = [&](std::size_t offset, std::uint64_t value) {
       poke(file, offset, static_cast<std::uint32_t>(value), order);
@@ -94,9 +100,10 @@ struct RawKdump {
     const std::size_t sub_blocks = (at.sub_end + note_bytes.size() + block - 1) / block;
     put32(at.status + 8, sub_blocks);
     if (max_pfn == 0) max_pfn = pages.empty() ? 1 : pages.rbegin()->first + 1;
-    const std::size_t bitmap = ((max_pfn + 7) / 8 + block - 1) / block * block;
+    const Pfn bits = max_pfn - first_pfn;
+    const std::size_t bitmap = ((bits + 7) / 8 + block - 1) / block * block;
     put32(at.status + 12, 2 * bitmap / block);
-    put32(at.status + 16, max_pfn);
+    put32(at.status + 16, bits);
     put32(at.status + 36, cpus);
 
     file.resize((1 + sub_blocks) * block);
@@ -106,8 +113,8 @@ struct RawKdump {
     if (version >= 1) put32(sub + at.dump_level, dump_level);
     if (version >= 2 && split) {
       put32(sub + at.split, 1);
-      put_long(sub + at.start_pfn, split->begin);
-      put_long(sub + at.end_pfn, split->end);
+      put_long(sub + at.start_pfn, split->begin - first_pfn);
+      put_long(sub + at.end_pfn, split->end - first_pfn);
     }
     if (version >= 3 && !note_bytes.empty()) {
       std::copy(note_bytes.begin(), note_bytes.end(),
@@ -121,15 +128,16 @@ struct RawKdump {
     }
     if (version >= 6) {
       if (split) {
-        put64(sub + at.start_pfn_64, split->begin);
-        put64(sub + at.end_pfn_64, split->end);
+        put64(sub + at.start_pfn_64, split->begin - first_pfn);
+        put64(sub + at.end_pfn_64, split->end - first_pfn);
       }
-      put64(sub + at.max_mapnr_64, max_pfn);
+      put64(sub + at.max_mapnr_64, bits);
     }
 
     const std::size_t bitmaps = file.size();
     file.resize(bitmaps + 2 * bitmap);
     const auto mark = [&](std::size_t which, Pfn pfn) {
+      pfn -= first_pfn;
       file[bitmaps + which * bitmap + pfn / 8] |= std::byte{1} << (pfn % 8);
     };
     for (const Pfn pfn : excluded) mark(0, pfn);

@@ -192,7 +192,8 @@ void SyntheticKernel::lay_out_mem_map() {
     return;
   }
   if (!machine_.vmemmap_in_tables) return;
-  const unsigned shift = machine_.levels.at(machine_.levels.size() - 2).shift;
+  unsigned shift = machine_.levels.at(machine_.levels.size() - 2).shift;
+  if (at.value % (std::uint64_t{1} << shift) != 0) shift = machine_.page_shift;  // 512 MiB, of 64K
   const VirtAddr start = struct_address(shape_.first_pfn);
   for (std::uint64_t done = 0; done < bytes; done += std::uint64_t{1} << shift) {
     map(start + done, at + done, shift);
@@ -231,7 +232,7 @@ VirtAddr SyntheticKernel::struct_address(Pfn pfn) const {
 unsigned SyntheticKernel::physmem_bits() const {
   const bool named = since(Era::v5_10) || machine_.word == 4;
   if (!shape_.extreme && named) return machine_.flat_physmem_bits;
-  return machine_.physmem_bits != 0 && named ? machine_.physmem_bits : encoding_.physmem_bits;
+  return machine_.physmem_bits != 0 ? machine_.physmem_bits : encoding_.physmem_bits;
 }
 
 std::uint64_t SyntheticKernel::section_in_flags(Pfn pfn) const {

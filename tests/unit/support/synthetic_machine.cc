@@ -15,11 +15,43 @@ struct Named {
   std::string_view name;
   Machine (*make)(const KernelShape& shape);
 };
-constexpr std::array<Named, 4> kMachines = {{
-    {"x86_64", make_x86_64},
+constexpr Pfn kEmptyTables = 0x304;  // behind the root
+
+class EmptyEntries {
+ public:
+  explicit EmptyEntries(SyntheticKernel& kernel) : kernel_(kernel), machine_(kernel.machine()) {}
+
+  void link(PhysAddr table, std::size_t depth) {
+    if (depth + 1 == machine_.levels.size()) return;
+    const PhysAddr empty = kernel_.own(kEmptyTables + depth);
+    const std::uint64_t to_empty = machine_.table(empty.value, 0, machine_);
+    const std::uint64_t to_memory = machine_.table(0, 0, machine_);
+    if (table != empty) link(empty, depth + 1);
+    for (std::uint64_t i = 0; i < std::uint64_t{1} << machine_.levels[depth].bits; ++i) {
+      const PhysAddr at = table + i * machine_.entry_bytes;
+      const std::uint64_t entry = kernel_.get_word(at);
+      if (entry == 0) {
+        kernel_.put_word(at, to_empty);
+      } else if (entry != to_empty && entry >> 60 == to_memory >> 60) {
+        link({entry - to_memory}, depth + 1);
+      }
+    }
+  }
+
+ private:
+  SyntheticKernel& kernel_;
+  const Machine& machine_;
+};
+
+constexpr std::array<Named, 8> kMachines = {{
+    {"loongarch64", make_loongarch64},
     {"made-up", make_made_up},
+    {"mips64", make_mips64},
     {"ppc", make_ppc32},
     {"ppc64", make_ppc64},
+    {"riscv64", make_riscv64},
+    {"s390x", make_s390x},
+    {"x86_64", make_x86_64},
 }};
 
 }  // namespace
@@ -33,6 +65,10 @@ std::vector<PageTableLevel> levels_of_pages(unsigned page_shift, unsigned top) {
   }
   std::reverse(levels.begin(), levels.end());
   return levels;
+}
+
+void link_empty_entries(SyntheticKernel& kernel) {
+  EmptyEntries(kernel).link(kernel.pgd(), 0);
 }
 
 Machine make_machine(const KernelShape& shape) {

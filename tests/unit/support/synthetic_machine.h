@@ -51,8 +51,16 @@ std::vector<PageTableLevel> levels_of_pages(unsigned page_shift, unsigned top);
 // By KernelShape's machine, and made_up_word and page_shift where that is empty.
 Machine make_machine(const KernelShape& shape);
 
+// As Linux of mips and loongarch has them: entries that map nothing point to an empty table of the
+// next level, one for each level.
+void link_empty_entries(SyntheticKernel& kernel);
+
 // machine_NAME.cc
+Machine make_loongarch64(const KernelShape& shape);
 Machine make_made_up(const KernelShape& shape);
+Machine make_mips64(const KernelShape& shape);
+Machine make_riscv64(const KernelShape& shape);
+Machine make_s390x(const KernelShape& shape);
 Machine make_ppc32(const KernelShape& shape);
 Machine make_ppc64(const KernelShape& shape);
 Machine make_x86_64(const KernelShape& shape);

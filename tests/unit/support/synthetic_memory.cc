@@ -60,9 +60,9 @@ const std::byte* SyntheticMemory::find(Pfn pfn) const {
   return it == pages_.end() ? zeros_.data() : it->second.data();
 }
 
-Result<void> SyntheticMemory::set_page_size(std::size_t bytes) {
-  info_.page_size = bytes;
-  zeros_.resize(bytes);
+Result<void> SyntheticMemory::set_page_size(std::uint64_t bytes) {
+  info_.page_size = static_cast<std::size_t>(bytes);
+  zeros_.resize(info_.page_size);
   return {};
 }
 

@@ -50,7 +50,7 @@ class SyntheticMemory : public MemorySource {
   [[nodiscard]] const std::map<Pfn, std::vector<std::byte>>& written() const { return pages_; }
 
   [[nodiscard]] const DumpInfo& info() const override { return info_; }
-  Result<void> set_page_size(std::size_t bytes) override;
+  Result<void> set_page_size(std::uint64_t bytes) override;
   Result<void> presence(PfnRange window, BitSpan exists, BitSpan stored) const override;
   [[nodiscard]] Pfn next_window(Pfn from, std::uint64_t granule) const override;
   [[nodiscard]] std::unique_ptr<PageReader> reader() const override;

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// arm: short descriptors (Arm ARM DDI 0406, B3.5) or LPAE (B3.6), pages of 4 KiB.
+//
+// The kernel's table of 2048 pairs is the processor's of 4096 entries of 4 bytes. The note says no
+// more of addresses than its symbols and CONFIG(ARM_LPAE): PAGE_OFFSET is 1, 2, 2.75 or 3 GiB
+// (arch/arm/Kconfig), with the tables' root in the first 256 MiB from there; where that is in
+// memory is in the headers, or is found by a root that maps itself.
+#include "arch/arch.h"
+
+#include "mm-model/address_space.h"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <array>
+
+namespace vmsift {
+namespace {
+
+constexpr std::array<std::size_t, 1> kPageSizes = {4096};
+constexpr std::uint64_t kOffsetStep = std::uint64_t{256} << 20;
+constexpr std::uint64_t kEnd = std::uint64_t{1} << 32;
+constexpr std::uint64_t kSection = std::uint64_t{1} << 20;
+constexpr std::uint64_t kRootAlign = 16384;  // of short descriptors
+constexpr std::size_t kMostRanges = 64;      // of memory that are tried for the root
+
+PageTableEntry decode_short(std::uint64_t raw, const PageTableLevel& level, const PageTable&) {
+  const unsigned type = raw & 3;
+  if (level.shift == 20) {
+    if (type == 0) return {};
+    if (type == 1) return {EntryKind::table, raw & 0xfffffc00};
+    if ((raw >> 18 & 1) == 0) return {EntryKind::leaf, raw & 0xfff00000};
+    // A supersection of 16 MiB: 16 entries alike, with address bits 35 to 32 and 39 to 36.
+    const std::uint64_t high = (raw >> 20 & 0xf) << 32 | (raw >> 5 & 0xf) << 36;
+    return {EntryKind::leaf, high | (raw & 0xff000000), 24};
+  }
+  if (type == 0) return {};
+  if (type == 1) return {EntryKind::leaf, raw & 0xffff0000, 16};
+  return {EntryKind::leaf, raw & 0xfffff000};
+}
+
+PageTableEntry decode_lpae(std::uint64_t raw, const PageTableLevel& level, const PageTable&) {
+  const std::uint64_t frame = raw & 0x000000fffffff000;
+  if ((raw & 1) == 0) return {};
+  const bool more = (raw & 2) != 0;
+  if (level.shift == 12) return more ? PageTableEntry{EntryKind::leaf, frame} : PageTableEntry{};
+  return {more ? EntryKind::table : EntryKind::leaf, frame};
+}
+
+PageTable page_table(bool lpae, ByteOrder order) {
+  PageTable table;
+  table.order = order;
+  table.upper_mask = ~std::uint64_t{0} << 32;
+  if (lpae) {
+    table.levels = {{30, 2}, {21, 9}, {12, 9}};
+    table.decode = decode_lpae;
+  } else {
+    table.levels = {{20, 12}, {12, 8}};
+    table.entry_bytes = 4;
+    table.decode = decode_short;
+  }
+  return table;
+}
+
+bool maps(const AddressLayout& layout, const MemorySource& source, VirtAddr vaddr, PhysAddr to) {
+  AddressSpace memory(layout, source);
+  const auto walked = memory.walk(vaddr);
+  return walked && walked->paddr == to;
+}
+
+// Sets the root of `layout` and returns what PAGE_OFFSET is in memory (PHYS_OFFSET).
+Result<PhysAddr> find_memory(AddressLayout& layout, const MemorySource& source, VirtAddr root,
+                             VirtAddr page_offset) {
+  const DumpInfo& dump = source.info();
+  for (const VirtualRange& r : dump.virtual_ranges) {
+    if (root - r.vaddr >= r.size) continue;
+    layout.table.root = r.paddr + (root - r.vaddr);
+    return PhysAddr{r.paddr.value - (r.vaddr - page_offset)};
+  }
+  // PHYS_OFFSET is a multiple of 2 MiB, of 16 or of 128 MiB, below the memory that has the image.
+  const std::size_t ranges = std::min(dump.memory.size(), kMostRanges);
+  for (std::size_t i = 0; i < ranges; ++i) {
+    for (const std::uint64_t step : {2, 16, 128}) {
+      const PhysAddr start{align_down(dump.memory[i].begin.value, step << 20)};
+      layout.table.root = start + (root - page_offset);
+      if (maps(layout, source, root, layout.table.root)) return start;
+    }
+  }
+  return error(
+      "no PT_LOAD maps SYMBOL(swapper_pg_dir) {:#x}, and no memory has tables there that "
+      "map themselves",
+      root.value);
+}
+
+// What follows from the root's section on, up and down, in one piece: vmalloc() has the addresses
+// above low memory, and nothing says where they begin.
+VirtualRange linear_map(const AddressLayout& layout, const MemorySource& source, VirtAddr root,
+                        VirtAddr page_offset, PhysAddr start) {
+  AddressSpace memory(layout, source);
+  const auto is_linear = [&](std::uint64_t vaddr) {
+    const auto walked = memory.walk({vaddr});
+    return walked && walked->paddr == start + (VirtAddr{vaddr} - page_offset);
+  };
+  std::uint64_t begin = align_down(root.value, kSection);
+  std::uint64_t end = begin;
+  while (end < kEnd && is_linear(end)) end += kSection;
+  while (begin > page_offset.value && is_linear(begin - kSection)) begin -= kSection;
+  return {{begin}, start + (VirtAddr{begin} - page_offset), end - begin};
+}
+
+Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo& note) {
+  const DumpInfo& dump = source.info();
+  const auto root = note.symbol("swapper_pg_dir");
+  if (!root) return error("SYMBOL(swapper_pg_dir) is missing");
+  const VirtAddr page_offset{align_down(root->value, kOffsetStep)};
+  constexpr std::array<std::uint64_t, 4> kOffsets = {0x40000000, 0x80000000, 0xb0000000,
+                                                     0xc0000000};
+  if (std::find(kOffsets.begin(), kOffsets.end(), page_offset.value) == kOffsets.end()) {
+    return error("SYMBOL(swapper_pg_dir) {:#x} is not near a PAGE_OFFSET of arm", root->value);
+  }
+  // 3.3 has LPAE and no word on it in the note: its root is not where a short table can be.
+  const bool lpae = note.text("CONFIG_ARM_LPAE") == "y" || root->value % kRootAlign != 0;
+  AddressLayout layout;
+  layout.word_bytes = 4;
+  layout.table = page_table(lpae, dump.order);
+  const auto start = find_memory(layout, source, *root, page_offset);
+  if (!start) return error("{}", start.message());
+  layout.linear.push_back(linear_map(layout, source, *root, page_offset, *start));
+  // The dump header's is where memory begins, and page frames of the dump are counted from there.
+  layout.phys_base = dump.memory.empty() ? start->value : dump.memory.front().begin.value;
+  // include/asm/sparsemem.h, 2.6.24 to 7.x.
+  layout.section_size_bits = 28;
+  layout.max_physmem_bits = 36;
+  return layout;
+}
+
+}  // namespace
+
+extern constinit const Arch kArm = {
+    .name = "arm",
+    .other_names = "armv*",
+    .elf_machine = EM_ARM,
+    .word_bytes = 4,
+    .page_sizes = kPageSizes,
+    .detect_layout = detect_layout,
+    .image_start = 0,  // no KASLR
+    .find_boot = nullptr,
+};
+
+}  // namespace vmsift
