@@ -76,8 +76,8 @@ TEST(GivenNote, NothingIsMovedWhereTheImageIsNotKnown) {
 // ppc64 has the image and what a boot allocates in one mapping.
 TEST(GivenNote, WhatABootAllocatesIsTheDumpsOwnWhereverTheImageIs) {
   const std::string_view given = "SYMBOL(mem_section)=c00000001fefab00\nSYMBOL(vmemmap)=1\n";
-  const auto note = merged(
-      given, "SYMBOL(mem_section)=c00000002ff5ab00\nSYMBOL(vmemmap)=c00c000000000000\n", 0);
+  const auto note =
+      merged(given, "SYMBOL(mem_section)=c00000002ff5ab00\nSYMBOL(vmemmap)=c00c000000000000\n", 0);
   EXPECT_EQ(note.symbol("mem_section")->value, 0xc00000002ff5ab00);
   EXPECT_EQ(note.symbol("vmemmap")->value, 0xc00c000000000000);
   EXPECT_EQ(merged(given, "", 0).symbol("mem_section")->value, 0xc00000001fefab00);
