@@ -192,9 +192,11 @@ void SyntheticKernel::lay_out_mem_map() {
     return;
   }
   if (!machine_.vmemmap_in_tables) return;
-  unsigned shift = machine_.levels.at(machine_.levels.size() - 2).shift;
-  if (at.value % (std::uint64_t{1} << shift) != 0) shift = machine_.page_shift;  // 512 MiB, of 64K
   const VirtAddr start = struct_address(shape_.first_pfn);
+  unsigned shift = machine_.levels.at(machine_.levels.size() - 2).shift;
+  // Not where large leaves can begin: pages.
+  const std::uint64_t inside = (std::uint64_t{1} << shift) - 1;
+  if (((at.value | start.value) & inside) != 0) shift = machine_.page_shift;
   for (std::uint64_t done = 0; done < bytes; done += std::uint64_t{1} << shift) {
     map(start + done, at + done, shift);
   }
