@@ -73,6 +73,16 @@ TEST(GivenNote, NothingIsMovedWhereTheImageIsNotKnown) {
   EXPECT_EQ(note.symbol("_stext")->value, 0xc000000000000000);
 }
 
+// ppc64 has the image and what a boot allocates in one mapping.
+TEST(GivenNote, WhatABootAllocatesIsTheDumpsOwnWhereverTheImageIs) {
+  const std::string_view given = "SYMBOL(mem_section)=c00000001fefab00\nSYMBOL(vmemmap)=1\n";
+  const auto note =
+      merged(given, "SYMBOL(mem_section)=c00000002ff5ab00\nSYMBOL(vmemmap)=c00c000000000000\n", 0);
+  EXPECT_EQ(note.symbol("mem_section")->value, 0xc00000002ff5ab00);
+  EXPECT_EQ(note.symbol("vmemmap")->value, 0xc00c000000000000);
+  EXPECT_EQ(merged(given, "", 0).symbol("mem_section")->value, 0xc00000001fefab00);
+}
+
 TEST(GivenNote, LayoutIsTheGivenOne) {
   const auto note = merged("SIZE(page)=64\nOFFSET(page.lru)=8\nNUMBER(PG_lru)=4\nOSRELEASE=6.1\n",
                            "SIZE(page)=56\nOFFSET(page.lru)=16\nNUMBER(PG_lru)=5\nOSRELEASE=6.2\n");

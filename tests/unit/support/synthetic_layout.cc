@@ -59,7 +59,8 @@ void SyntheticKernel::describe_dump() {
   // The only word on where the image lies, before the note had NUMBER(phys_base).
   const PhysAddr text = own(variables::kText);
   const std::uint64_t bytes = kTextBytes - (text.value - own(0).value);
-  if (!since(Era::v4_19)) info.virtual_ranges = {{image(text), text, bytes}};
+  const bool apart = machine_.image_shift != 0;
+  if (!since(Era::v4_19) && apart) info.virtual_ranges = {{image(text), text, bytes}};
 }
 
 std::uint64_t SyntheticKernel::pages_per_section() const {
