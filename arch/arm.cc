@@ -78,10 +78,16 @@ Result<PhysAddr> find_memory(AddressLayout& layout, const MemorySource& source, 
     return PhysAddr{r.paddr.value - (r.vaddr - page_offset)};
   }
   // PHYS_OFFSET is a multiple of 2 MiB, of 16 or of 128 MiB, below the memory that has the image.
-  const std::size_t ranges = std::min(dump.memory.size(), kMostRanges);
-  for (std::size_t i = 0; i < ranges; ++i) {
+  // The header of a kdump-compressed dump names the lowest memory, and nothing names the others.
+  std::vector<PhysAddr> begins;
+  if (dump.memory.empty()) begins.push_back({dump.phys_base});
+  for (const MemoryRange& range :
+       std::span(dump.memory).first(std::min(dump.memory.size(), kMostRanges))) {
+    begins.push_back(range.begin);
+  }
+  for (const PhysAddr begin : begins) {
     for (const std::uint64_t step : {2, 16, 128}) {
-      const PhysAddr start{align_down(dump.memory[i].begin.value, step << 20)};
+      const PhysAddr start{align_down(begin.value, step << 20)};
       layout.table.root = start + (root - page_offset);
       if (maps(layout, source, root, layout.table.root)) return start;
     }
