@@ -21,8 +21,11 @@ constexpr std::array<std::size_t, 1> kPageSizes = {4096};
 constexpr std::uint64_t kOffsetStep = std::uint64_t{256} << 20;
 constexpr std::uint64_t kEnd = std::uint64_t{1} << 32;
 constexpr std::uint64_t kSection = std::uint64_t{1} << 20;
-constexpr std::uint64_t kRootAlign = 16384;  // of short descriptors
-constexpr std::size_t kMostRanges = 64;      // of memory that are tried for the root
+constexpr std::uint64_t kRootAlign = 16384;                   // of short descriptors
+constexpr std::uint64_t kLeastStep = std::uint64_t{2} << 20;  // of PHYS_OFFSET
+// Places of memory where the root is looked for.
+constexpr unsigned kMostPlaces = 64;
+constexpr Pfn kPagesBetween = 32768;  // 128 MiB
 
 PageTableEntry decode_short(std::uint64_t raw, const PageTableLevel& level, const PageTable&) {
   const unsigned type = raw & 3;
@@ -68,28 +71,44 @@ bool maps(const AddressLayout& layout, const MemorySource& source, VirtAddr vadd
   return walked && walked->paddr == to;
 }
 
-// Sets the root of `layout` and returns what PAGE_OFFSET is in memory (PHYS_OFFSET).
-Result<PhysAddr> find_memory(AddressLayout& layout, const MemorySource& source, VirtAddr root,
-                             VirtAddr page_offset) {
-  const DumpInfo& dump = source.info();
-  for (const VirtualRange& r : dump.virtual_ranges) {
-    if (root - r.vaddr >= r.size) continue;
-    layout.table.root = r.paddr + (root - r.vaddr);
-    return PhysAddr{r.paddr.value - (r.vaddr - page_offset)};
-  }
-  // PHYS_OFFSET is a multiple of 2 MiB, of 16 or of 128 MiB, below the memory that has the image.
-  const std::size_t ranges = std::min(dump.memory.size(), kMostRanges);
-  for (std::size_t i = 0; i < ranges; ++i) {
-    for (const std::uint64_t step : {2, 16, 128}) {
-      const PhysAddr start{align_down(dump.memory[i].begin.value, step << 20)};
-      layout.table.root = start + (root - page_offset);
-      if (maps(layout, source, root, layout.table.root)) return start;
+// The first page frame of memory.
+Pfn first_page(const MemorySource& source) {
+  constexpr Pfn kWindow = 8;
+  const Pfn begin = align_down(source.next_window(0, kWindow), kWindow);
+  std::array<std::byte, 1> exists{};
+  std::array<std::byte, 1> stored{};
+  if (source.presence({begin, begin + kWindow}, BitSpan(exists), BitSpan(stored))) {
+    for (Pfn i = 0; i < kWindow; ++i) {
+      if (BitSpan(exists).test(i)) return begin + i;
     }
   }
-  return error(
-      "no PT_LOAD maps SYMBOL(swapper_pg_dir) {:#x}, and no memory has tables there that "
-      "map themselves",
-      root.value);
+  return begin;
+}
+
+// Sets the root of `layout` and returns where PAGE_OFFSET is in memory (PHYS_OFFSET). No place is
+// believed whose tables do not map themselves: QEMU has the physical address in p_vaddr.
+Result<PhysAddr> find_memory(AddressLayout& layout, const MemorySource& source, VirtAddr root,
+                             VirtAddr page_offset) {
+  const auto is_at = [&](PhysAddr start) {
+    layout.table.root = start + (root - page_offset);
+    return maps(layout, source, root, layout.table.root);
+  };
+  for (const VirtualRange& r : source.info().virtual_ranges) {
+    if (root - r.vaddr >= r.size) continue;
+    const PhysAddr start{r.paddr.value - (r.vaddr.value - page_offset.value)};
+    if (is_at(start)) return start;
+  }
+  // PHYS_OFFSET is a multiple of 2, 16 or 128 MiB, below the memory that has the image.
+  Pfn from = 0;
+  for (unsigned i = 0; i < kMostPlaces && from < source.info().max_pfn; ++i) {
+    const Pfn found = source.next_window(from, kLeastStep / kPageSizes[0]);
+    for (const std::uint64_t step : {kLeastStep, 8 * kLeastStep, 64 * kLeastStep}) {
+      const PhysAddr start{align_down(found * kPageSizes[0], step)};
+      if (is_at(start)) return start;
+    }
+    from = align_down(found, kPagesBetween) + kPagesBetween;
+  }
+  return error("no memory has the tables of SYMBOL(swapper_pg_dir) {:#x}", root.value);
 }
 
 // What follows from the root's section on, up and down, in one piece: vmalloc() has the addresses
@@ -121,13 +140,12 @@ Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo
   // 3.3 has LPAE and no word on it in the note: its root is not where a short table can be.
   const bool lpae = note.text("CONFIG_ARM_LPAE") == "y" || root->value % kRootAlign != 0;
   AddressLayout layout;
-  layout.word_bytes = 4;
   layout.table = page_table(lpae, dump.order);
   const auto start = find_memory(layout, source, *root, page_offset);
   if (!start) return error("{}", start.message());
   layout.linear.push_back(linear_map(layout, source, *root, page_offset, *start));
   // The dump header's is where memory begins, and page frames of the dump are counted from there.
-  layout.phys_base = dump.memory.empty() ? start->value : dump.memory.front().begin.value;
+  layout.phys_base = first_page(source) * kPageSizes[0];
   // include/asm/sparsemem.h, 2.6.24 to 7.x.
   layout.section_size_bits = 28;
   layout.max_physmem_bits = 36;

@@ -69,6 +69,11 @@ std::vector<PageTableLevel> levels_of(unsigned page_shift, unsigned va_bits) {
   return levels;
 }
 
+// VA_BITS_MIN: what a kernel of 52 bits runs with where the processor has less.
+unsigned least_of_52(std::size_t page_size) {
+  return page_size == 16384 ? 47 : 48;
+}
+
 struct AddressBits {
   unsigned configured;
   unsigned used;
@@ -92,7 +97,7 @@ Result<AddressBits> find_address_bits(const Vmcoreinfo& note, VirtAddr root, uns
                  1U << page_shift);
   }
   const auto t1sz = note.number("TCR_EL1_T1SZ");
-  const std::int64_t fallback = page_shift == 14 ? 47 : 48;
+  const std::int64_t fallback = least_of_52(std::size_t{1} << page_shift);
   const std::int64_t used = t1sz && *t1sz >= 0 && *t1sz < 64 ? 64 - *t1sz : configured;
   const bool possible = used == configured || (configured == 52 && used == fallback);
   if (!possible || (t1sz && (*t1sz < 0 || *t1sz >= 64))) {
@@ -112,38 +117,74 @@ PageTable page_table(unsigned page_shift, AddressBits va, ByteOrder order) {
   return table;
 }
 
-// How far the image is from memory; nullopt: it is in the linear map, or nothing tells.
-std::optional<std::uint64_t> find_image_offset(const DumpInfo& dump, const Vmcoreinfo& note,
-                                               VirtAddr root) {
-  if (const auto n = note.number("kimage_voffset")) return static_cast<std::uint64_t>(*n);
-  for (const VirtualRange& r : dump.virtual_ranges) {
-    if (root - r.vaddr < r.size) return r.vaddr.value - r.paddr.value;
-  }
-  return std::nullopt;
-}
-
 // memstart_addr, which 5.11 and later move for a kernel of 52 bits that runs with less (then it is
 // "negative"), so that it goes with the linear map of 52 bits.
 VirtualRange linear_map(AddressBits va, bool upper_half, std::uint64_t phys_offset,
-                        unsigned page_shift) {
+                        std::size_t page_size) {
   const auto start_of = [](unsigned n) { return ~std::uint64_t{0} << n; };
   if (upper_half) {
     const std::uint64_t start = start_of(va.used - 1);
     return {{start}, {phys_offset}, std::uint64_t{0} - start};
   }
   const std::uint64_t start = start_of(va.used);
-  const unsigned least = va.configured == 52 ? (page_shift == 14 ? 47 : 48) : va.configured;
+  const unsigned least = va.configured == 52 ? least_of_52(page_size) : va.configured;
   const bool moved = va.used != va.configured && phys_offset >> 63 != 0;
   const std::uint64_t base = moved ? start_of(va.configured) : start;
   return {{start}, {phys_offset + (start - base)}, start_of(least - 1) - start};
 }
 
+// Kernels from 4.12 on.
+Result<void> place_by_note(AddressLayout& layout, const Vmcoreinfo& note, VirtAddr root,
+                           AddressBits va, std::size_t page_size) {
+  const auto offset = note.number("kimage_voffset");
+  if (!offset) return error("NUMBER(kimage_voffset) is missing");
+  const auto phys_offset = note.number("PHYS_OFFSET");
+  if (!phys_offset) return error("NUMBER(PHYS_OFFSET) is missing");
+  const auto image_offset = static_cast<std::uint64_t>(*offset);
+  layout.phys_base = static_cast<std::uint64_t>(*phys_offset);
+  const bool image_is_high = (root.value >> (va.used - 1) & 1) != 0;
+  layout.linear.push_back(linear_map(va, !image_is_high, layout.phys_base, page_size));
+  layout.table.root = {root.value - image_offset};
+
+  // From the text to the tables' root, which lie in one image; what comes after is found through
+  // the tables.
+  const VirtAddr text = note.symbol("_stext").value_or(root);
+  if (root - text > kMostImageBytes) {
+    return error("SYMBOL(_stext) {:#x} and SYMBOL(swapper_pg_dir) {:#x} are not of one image",
+                 text.value, root.value);
+  }
+  const VirtAddr start{align_down(text.value, kImageAlign)};
+  layout.image.push_back({start, {start.value - image_offset}, root - start + page_size});
+  return {};
+}
+
+// Until 4.5: the image is in the linear map, which begins with the first 2 MiB that it has.
+void place_in_linear_map(AddressLayout& layout, const MemorySource& source, VirtAddr root,
+                         AddressBits va) {
+  const DumpInfo& dump = source.info();
+  const std::uint64_t start = ~std::uint64_t{0} << (va.used - 1);
+  const Pfn first = source.next_window(0, std::max<Pfn>(kImageAlign / dump.page_size, 8));
+  layout.phys_base = align_down(first * dump.page_size, kImageAlign);
+  for (const VirtualRange& r : dump.virtual_ranges) {
+    if (root - r.vaddr < r.size) layout.phys_base = r.paddr.value - (r.vaddr.value - start);
+  }
+  layout.linear.push_back(linear_map(va, true, layout.phys_base, dump.page_size));
+  layout.table.root = {layout.phys_base + (root.value - start)};
+}
+
 // The linear map has the tables' root too: where the tables say something else, the note is wrong.
-Result<void> check_linear_map(const AddressLayout& layout, const MemorySource& source) {
+Result<void> check_linear_map(const AddressLayout& layout, const MemorySource& source,
+                              bool must_map) {
   const VirtualRange& linear = layout.linear.front();
   const VirtAddr alias = linear.vaddr + (layout.table.root.value - linear.paddr.value);
   AddressSpace memory(layout, source);
   const auto walked = memory.walk(alias);
+  if (!walked && must_map) {
+    return error(
+        "NUMBER(VA_BITS) is missing, and there are no tables at {:#x} as kernels before "
+        "4.6 have them",
+        layout.table.root.value);
+  }
   if (!walked || walked->paddr == layout.table.root) return {};
   return error("NUMBER(PHYS_OFFSET) {:#x} has {:#x} at {:#x}, and the page tables have {:#x} there",
                layout.phys_base, layout.table.root.value, alias.value, walked->paddr.value);
@@ -159,49 +200,26 @@ Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo
   const auto page_shift = static_cast<unsigned>(std::countr_zero(dump.page_size));
   const auto va = find_address_bits(note, *root, page_shift);
   if (!va) return error("{}", va.message());
-  if (root->value >> va->used != ~std::uint64_t{0} >> va->used) {
+  const std::uint64_t upper = ~std::uint64_t{0} << va->used;
+  if ((root->value & upper) != upper) {
     return error("SYMBOL(swapper_pg_dir) {:#x} is no address of {} bits", root->value, va->used);
   }
-  const auto image_offset = find_image_offset(dump, note, *root);
-  const bool has_bits = note.has_number("VA_BITS");
-  if (!image_offset && has_bits) return error("NUMBER(kimage_voffset) is missing");
-  auto phys_offset = note.number("PHYS_OFFSET");
-  if (!phys_offset && !has_bits && !dump.memory.empty()) {
-    // Until 4.5 memory below the image's 2 MiB is not used.
-    phys_offset =
-        static_cast<std::int64_t>(align_down(dump.memory.front().begin.value, kImageAlign));
-  }
-  if (!phys_offset) return error("NUMBER(PHYS_OFFSET) is missing");
 
   AddressLayout layout;
-  layout.phys_base = static_cast<std::uint64_t>(*phys_offset);
   layout.table = page_table(page_shift, *va, dump.order);
   layout.tag_bits = kTagBits;
   // include/asm/sparsemem.h until 5.11; later ones are in the note, or follow from its lengths.
   layout.section_size_bits = 30;
   layout.max_physmem_bits = 48;
-  const bool high = (root->value >> (va->used - 1) & 1) != 0;
-  const bool upper_half = has_bits ? !high : true;
-  layout.linear.push_back(linear_map(*va, upper_half, layout.phys_base, page_shift));
-  if (image_offset) {
-    layout.table.root = {root->value - *image_offset};
-    // What the note names both ends of; the rest of the image is found through the tables.
-    const VirtAddr text = note.symbol("_stext").value_or(*root);
-    const std::uint64_t bytes = *root - text + dump.page_size;
-    if (bytes > kMostImageBytes) {
-      return error("SYMBOL(_stext) {:#x} and SYMBOL(swapper_pg_dir) {:#x} are not of one image",
-                   text.value, root->value);
-    }
-    const VirtAddr start{align_down(text.value, kImageAlign)};
-    if (has_bits) {
-      layout.image.push_back(
-          {start, {start.value - *image_offset}, *root - start + dump.page_size});
-    }
-  } else {
-    const VirtualRange& linear = layout.linear.front();
-    layout.table.root = linear.paddr + (*root - linear.vaddr);
+  const bool named = note.has_number("VA_BITS");
+  if (!named) {
+    place_in_linear_map(layout, source, *root, *va);
+  } else if (auto placed = place_by_note(layout, note, *root, *va, dump.page_size); !placed) {
+    return placed.take_error();
   }
-  if (auto checked = check_linear_map(layout, source); !checked) return checked.take_error();
+  if (auto checked = check_linear_map(layout, source, !named); !checked) {
+    return checked.take_error();
+  }
   return layout;
 }
 
@@ -214,7 +232,7 @@ extern constinit const Arch kArm64 = {
     .word_bytes = 8,
     .page_sizes = kPageSizes,
     .detect_layout = detect_layout,
-    .image_start = 0xffff800000000000,  // with 48 bits and more since 5.4
+    .image_start = 0xffff000000000000,  // where the kernel's half begins with 48 bits
     .find_boot = nullptr,
 };
 

@@ -77,7 +77,8 @@ std::optional<std::pair<VirtAddr, Translation>> first_mapping(const PageTable& t
 
 std::optional<Translation> walk_page_table(const PageTable& table, VirtAddr vaddr,
                                            const ReadPhysical& read, const WalkObserver* observer) {
-  if ((vaddr.value & table.upper_mask) != table.upper) return std::nullopt;
+  const std::uint64_t above = vaddr.value & table.upper_mask;
+  if (above != table.upper && !(above == 0 && table.lower_half)) return std::nullopt;
   PhysAddr at = table.root;
   for (const PageTableLevel& level : table.levels) {
     const std::uint64_t index = vaddr.value >> level.shift & ((std::uint64_t{1} << level.bits) - 1);

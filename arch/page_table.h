@@ -39,6 +39,7 @@ struct PageTable {
   // pointer would be taken for the address that its low bits are.
   std::uint64_t upper_mask = 0;
   std::uint64_t upper = 0;
+  bool lower_half = false;  // they are also those of addresses with none of the mask's bits
   std::uint64_t encryption_mask = 0;  // address bits of an entry that are not the address
   PageTableEntry (*decode)(std::uint64_t raw, const PageTableLevel& level,
                            const PageTable& table) = nullptr;

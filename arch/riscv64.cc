@@ -28,9 +28,9 @@ constexpr std::uint64_t kLinkAddress = 0xffffffff80000000;  // KERNEL_LINK_ADDR
 constexpr std::uint64_t kImageRange = std::uint64_t{2} << 30;
 
 constexpr std::uint64_t kValid = 1U << 0;
-constexpr std::uint64_t kReadWriteExecute = 7U << 1;              // any of them: a leaf
-constexpr std::uint64_t kFrameMask = ((1ULL << 44) - 1) << 10;    // bits 10 to 53
-constexpr unsigned kFrameShift = 2;                               // to bits 12 to 55
+constexpr std::uint64_t kReadWriteExecute = 7U << 1;                        // any of them: a leaf
+constexpr std::uint64_t kFrameMask = ((std::uint64_t{1} << 44) - 1) << 10;  // bits 10 to 53
+constexpr unsigned kFrameShift = 2;                                         // to bits 12 to 55
 constexpr std::uint64_t kNapot = std::uint64_t{1} << 63;          // "naturally aligned power of 2"
 constexpr std::uint64_t kNapotSize = 0xf000, kNapot64K = 0x8000;  // in the address of the frame
 constexpr unsigned kPageShift = 12, kNapotShift = 16;

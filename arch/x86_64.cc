@@ -92,8 +92,9 @@ bool is_encryption_mask(std::uint64_t mask) {
 PageTable page_table(PhysAddr root, bool five_levels, std::uint64_t encryption_mask) {
   PageTable table;
   table.levels.assign(kFiveLevels.begin() + (five_levels ? 0 : 1), kFiveLevels.end());
-  // Addresses repeat their highest bit, and the kernel has those in which it is set.
+  // Addresses repeat their highest bit; it is set in the kernel's.
   table.upper_mask = table.upper = ~std::uint64_t{0} << (five_levels ? 56 : 47);
+  table.lower_half = true;
   table.root = root;
   table.encryption_mask = encryption_mask;
   table.decode = decode_entry;

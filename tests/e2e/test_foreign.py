@@ -156,6 +156,31 @@ class PageSizes(ForeignTest):
                 self.assertIn(f'"page_size": {shape.page}', Path(at('stats')).read_text(encoding='utf-8'))
 
 
+class ArmCompressed(ForeignTest):
+    """Real dumps of arm, whose page frames the readers of its dumps count from phys_base on."""
+
+    def test_a_compressed_dump_is_understood_like_its_core(self) -> None:
+        for name in ('armhf-6.12', 'armhf-6.1-lpae'):
+            core = os.path.join(env.cache_dir(), 'vmcores', f'{name}.elf')
+            with self.subTest(name):
+                if not os.path.exists(core):
+                    raise env.missing(f'no {core}')
+                run.make_dump(core, at('dump'), 31, 'lzo', '-f')
+                raw = Path(at('dump')).read_bytes()[:8192]
+                self.assertEqual(raw[272:278], b'armv7l')
+                self.assertEqual(struct.unpack_from('<I', raw, 4096), (0x40000000,))
+                self.assertEqual(struct.unpack_from('<Q', raw, 4096 + 88), (0x18000,))
+                self.assertEqual(run.vmsift('--dump-dmesg', core, at('log 1')).status, 0)
+                done = run.vmsift('--dump-dmesg', at('dump'), at('log 2'))
+                self.assertEqual(done.status, 0, done)
+                self.assertEqual(Path(at('log 1')).read_bytes(), Path(at('log 2')).read_bytes())
+                done = run.vmsift('-f', '-l', '-d', '31', at('dump'), at('again'))
+                self.assertEqual(done.status, 0, done)
+                self.assertEqual(forms.digest(at('dump')), forms.digest(at('again')))
+                for log in ('log 1', 'log 2'):
+                    os.unlink(at(log))
+
+
 class Contradictions(ForeignTest):
     """Both values are named, every page is kept, and levels 0 and 1 are as ever."""
     SHAPES = {

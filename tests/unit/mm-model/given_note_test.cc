@@ -60,6 +60,21 @@ TEST(GivenNote, SymbolsOutsideOfTheImageAreTheDumpsOwn) {
   EXPECT_EQ(note.symbol("x")->value, 0x12U) << "the only value there is";
 }
 
+// arm64 has vmemmap and modules above its image.
+TEST(GivenNote, SymbolsFarFromTheTextAreTheDumpsOwn) {
+  const std::string_view given =
+      "SYMBOL(_stext)=ffff800080010000\nSYMBOL(_text)=ffff800080000000\n"
+      "SYMBOL(vmemmap)=fffffdffc0000000\nSYMBOL(mem_section)=ffff000007f5ddc0\n";
+  const auto note = merged(given,
+                           "KERNELOFFSET=1000000\nSYMBOL(vmemmap)=fffffdffbf000000\n"
+                           "SYMBOL(mem_section)=ffff00000ff5ddc0\n",
+                           0xffff000000000000);
+  EXPECT_EQ(note.symbol("_stext")->value, 0xffff800081010000);
+  EXPECT_EQ(note.symbol("_text")->value, 0xffff800081000000);
+  EXPECT_EQ(note.symbol("vmemmap")->value, 0xfffffdffbf000000);
+  EXPECT_EQ(note.symbol("mem_section")->value, 0xffff00000ff5ddc0);
+}
+
 TEST(GivenNote, NoAddressStaysNone) {
   const auto note = merged("SYMBOL(a)=ffffffffffffffff\nSYMBOL(b)=0\nSYMBOL(c)=zz\n",
                            "KERNELOFFSET=2200000\nSYMBOL(c)=ffffffff81000000\n");
@@ -71,6 +86,16 @@ TEST(GivenNote, NoAddressStaysNone) {
 TEST(GivenNote, NothingIsMovedWhereTheImageIsNotKnown) {
   const auto note = merged("SYMBOL(_stext)=c000000000000000\n", "KERNELOFFSET=2200000\n", 0);
   EXPECT_EQ(note.symbol("_stext")->value, 0xc000000000000000);
+}
+
+// ppc64 has the image and what a boot allocates in one mapping.
+TEST(GivenNote, WhatABootAllocatesIsTheDumpsOwnWhereverTheImageIs) {
+  const std::string_view given = "SYMBOL(mem_section)=c00000001fefab00\nSYMBOL(vmemmap)=1\n";
+  const auto note =
+      merged(given, "SYMBOL(mem_section)=c00000002ff5ab00\nSYMBOL(vmemmap)=c00c000000000000\n", 0);
+  EXPECT_EQ(note.symbol("mem_section")->value, 0xc00000002ff5ab00);
+  EXPECT_EQ(note.symbol("vmemmap")->value, 0xc00c000000000000);
+  EXPECT_EQ(merged(given, "", 0).symbol("mem_section")->value, 0xc00000001fefab00);
 }
 
 TEST(GivenNote, LayoutIsTheGivenOne) {

@@ -14,7 +14,6 @@ namespace {
 // there can be, as releases without MAX_PHYSMEM_BITS in the note need it, is mostly empty.
 constexpr Pfn kTables = 0x400, kRoots = 0x800, kSections = 0xa00, kNodes = 0x320, kPagesOfNode = 8,
               kMemMap = 0x1000, kAllSections = 0x3000;
-constexpr std::uint64_t kTextBytes = 4 << 20;
 
 // Bits of section_mem_map that each release sets: PRESENT and HAS_MEM_MAP, ONLINE, EARLY.
 std::uint64_t section_flags(Era era) {
@@ -58,8 +57,9 @@ void SyntheticKernel::describe_dump() {
   }
   // The only word on where the image lies, before the note had NUMBER(phys_base).
   const PhysAddr text = own(variables::kText);
-  const std::uint64_t bytes = kTextBytes - (text.value - own(0).value);
-  if (!since(Era::v4_19)) info.virtual_ranges = {{image(text), text, bytes}};
+  const std::uint64_t bytes = own(kTables) - text;
+  const bool apart = machine_.image_shift != 0;
+  if (!since(Era::v4_19) && apart) info.virtual_ranges = {{image(text), text, bytes}};
 }
 
 std::uint64_t SyntheticKernel::pages_per_section() const {
@@ -160,7 +160,8 @@ void SyntheticKernel::map_memory() {
     map(direct(own(0)) + at, own(0) + at, machine_.direct_shift);
   }
   if (machine_.image_shift == 0) return;
-  for (std::uint64_t at = 0; at < kTextBytes; at += std::uint64_t{1} << machine_.image_shift) {
+  for (std::uint64_t at = 0; at < own(kTables) - own(0);
+       at += std::uint64_t{1} << machine_.image_shift) {
     map(image(own(0)) + at, own(0) + at, machine_.image_shift);
   }
 }
@@ -191,9 +192,11 @@ void SyntheticKernel::lay_out_mem_map() {
     return;
   }
   if (!machine_.vmemmap_in_tables) return;
-  unsigned shift = machine_.levels.at(machine_.levels.size() - 2).shift;
-  if (at.value % (std::uint64_t{1} << shift) != 0) shift = machine_.page_shift;  // 512 MiB, of 64K
   const VirtAddr start = struct_address(shape_.first_pfn);
+  unsigned shift = machine_.levels.at(machine_.levels.size() - 2).shift;
+  // Not where large leaves can begin: pages.
+  const std::uint64_t inside = (std::uint64_t{1} << shift) - 1;
+  if (((at.value | start.value) & inside) != 0) shift = machine_.page_shift;
   for (std::uint64_t done = 0; done < bytes; done += std::uint64_t{1} << shift) {
     map(start + done, at + done, shift);
   }

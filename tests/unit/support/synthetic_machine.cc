@@ -43,7 +43,9 @@ class EmptyEntries {
   const Machine& machine_;
 };
 
-constexpr std::array<Named, 8> kMachines = {{
+constexpr std::array<Named, 10> kMachines = {{
+    {"arm", make_arm},
+    {"arm64", make_arm64},
     {"loongarch64", make_loongarch64},
     {"made-up", make_made_up},
     {"mips64", make_mips64},

@@ -56,6 +56,8 @@ Machine make_machine(const KernelShape& shape);
 void link_empty_entries(SyntheticKernel& kernel);
 
 // machine_NAME.cc
+Machine make_arm(const KernelShape& shape);
+Machine make_arm64(const KernelShape& shape);
 Machine make_loongarch64(const KernelShape& shape);
 Machine make_made_up(const KernelShape& shape);
 Machine make_mips64(const KernelShape& shape);
