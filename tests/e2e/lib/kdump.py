@@ -36,7 +36,8 @@ MAIN_32 = {name: at if name == 'header_version' else at - 12 for name, at in MAI
 SUB_PACKED = {'phys_base': (0, 'I'), 'dump_level': (4, 'I'), 'split': (8, 'I'), 'start_pfn': (12, 'I'),
               'end_pfn': (16, 'I'), 'offset_vmcoreinfo': (20, 'Q'), 'size_vmcoreinfo': (28, 'I'),
               'offset_note': (32, 'Q'), 'size_note': (40, 'I'), 'offset_eraseinfo': (44, 'Q'),
-              'size_eraseinfo': (52, 'I'), 'start_pfn_64': (56, 'Q'), 'end_pfn_64': (64, 'Q'), 'max_mapnr_64': (72, 'Q')}
+              'size_eraseinfo': (52, 'I'), 'start_pfn_64': (56, 'Q'), 'end_pfn_64': (64, 'Q'),
+              'max_mapnr_64': (72, 'Q')}
 SUB_PADDED = {**SUB_PACKED, 'offset_vmcoreinfo': (24, 'Q'), 'size_vmcoreinfo': (32, 'I'), 'offset_note': (40, 'Q'),
               'size_note': (48, 'I'), 'offset_eraseinfo': (56, 'Q'), 'size_eraseinfo': (64, 'I'),
               'start_pfn_64': (72, 'Q'), 'end_pfn_64': (80, 'Q'), 'max_mapnr_64': (88, 'Q')}
