@@ -46,6 +46,7 @@ void prepare(SyntheticKernel& kernel) {
 Machine make_sparc64(const KernelShape& shape) {
   const bool sun4u = shape.variant == "sun4u";
   if (!sun4u && !shape.variant.empty()) throw std::runtime_error("sun4u or none");
+  if (shape.page_shift != 13) throw std::runtime_error("sparc64 has pages of 8 KiB");
   Machine m;
   m.arch = find_arch(EM_SPARCV9, {}, 8);
   m.page_shift = 13;
