@@ -80,7 +80,8 @@ PageTable page_table(bool x2tlb, const DumpInfo& dump, PhysAddr root) {
 }
 
 // Where P1 is in memory: 0 with 29 bits, else a multiple of 512 MiB.
-Result<PhysAddr> find_segment(const DumpInfo& dump, VirtAddr text) {
+Result<PhysAddr> find_segment(const MemorySource& source, VirtAddr text) {
+  const DumpInfo& dump = source.info();
   if (text.value < kP1 || text.value >= kP2) {
     return error("SYMBOL(_stext) {:#x} is not in P1, the kernel's segment of sh", text.value);
   }
@@ -94,9 +95,8 @@ Result<PhysAddr> find_segment(const DumpInfo& dump, VirtAddr text) {
   }
   const std::uint64_t place = text.value - kP1;
   const auto has = [&](std::uint64_t at) {
-    return std::any_of(dump.memory.begin(), dump.memory.end(), [at](const MemoryRange& r) {
-      return r.begin.value <= at && at < r.end.value;
-    });
+    const Pfn pfn = at / dump.page_size;
+    return pfn < dump.max_pfn && source.next_window(pfn, 1) == pfn;
   };
   for (std::uint64_t base = 0; base >> 32 == 0; base += kSegment) {
     if (has(base + place)) return PhysAddr{base};
@@ -143,7 +143,7 @@ Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo
   if (std::find(kPageSizes.begin(), kPageSizes.end(), dump.page_size) == kPageSizes.end()) {
     return error("pages of {} bytes are not known on sh", dump.page_size);
   }
-  const auto segment = find_segment(dump, *text);
+  const auto segment = find_segment(source, *text);
   if (!segment) return error("{}", segment.message());
   AddressLayout layout;
   layout.word_bytes = 4;

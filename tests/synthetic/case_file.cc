@@ -184,8 +184,8 @@ class Parser {
         const std::string& word = words[i];
         if (word == "big-endian") {
           shape_.order = ByteOrder::big;
-        } else if (word == "4K" || word == "16K" || word == "64K") {
-          shape_.page_shift = word == "4K" ? 12 : word == "16K" ? 14 : 16;
+        } else if (word == "4K" || word == "8K" || word == "16K" || word == "64K") {
+          shape_.page_shift = word == "4K" ? 12 : word == "8K" ? 13 : word == "16K" ? 14 : 16;
         } else {
           shape_.variant = word;
         }

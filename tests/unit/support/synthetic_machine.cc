@@ -43,9 +43,10 @@ class EmptyEntries {
   const Machine& machine_;
 };
 
-constexpr std::array<Named, 10> kMachines = {{
+constexpr std::array<Named, 13> kMachines = {{
     {"arm", make_arm},
     {"arm64", make_arm64},
+    {"i386", make_i386},
     {"loongarch64", make_loongarch64},
     {"made-up", make_made_up},
     {"mips64", make_mips64},
@@ -53,6 +54,8 @@ constexpr std::array<Named, 10> kMachines = {{
     {"ppc64", make_ppc64},
     {"riscv64", make_riscv64},
     {"s390x", make_s390x},
+    {"sh", make_sh},
+    {"sparc64", make_sparc64},
     {"x86_64", make_x86_64},
 }};
 

@@ -58,11 +58,14 @@ void link_empty_entries(SyntheticKernel& kernel);
 // machine_NAME.cc
 Machine make_arm(const KernelShape& shape);
 Machine make_arm64(const KernelShape& shape);
+Machine make_i386(const KernelShape& shape);
 Machine make_loongarch64(const KernelShape& shape);
 Machine make_made_up(const KernelShape& shape);
 Machine make_mips64(const KernelShape& shape);
 Machine make_riscv64(const KernelShape& shape);
 Machine make_s390x(const KernelShape& shape);
+Machine make_sh(const KernelShape& shape);
+Machine make_sparc64(const KernelShape& shape);
 Machine make_ppc32(const KernelShape& shape);
 Machine make_ppc64(const KernelShape& shape);
 Machine make_x86_64(const KernelShape& shape);
