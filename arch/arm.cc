@@ -5,8 +5,7 @@
 // more of addresses than its symbols and CONFIG(ARM_LPAE): PAGE_OFFSET is 1, 2, 2.75 or 3 GiB
 // (arch/arm/Kconfig), with the tables' root in the first 256 MiB from there; where that is in
 // memory is in the headers, or is found by a root that maps itself.
-#include "arch/arch.h"
-
+#include "arch/linear_map.h"
 #include "mm-model/address_space.h"
 
 #include <elf.h>
@@ -19,7 +18,6 @@ namespace {
 
 constexpr std::array<std::size_t, 1> kPageSizes = {4096};
 constexpr std::uint64_t kOffsetStep = std::uint64_t{256} << 20;
-constexpr std::uint64_t kEnd = std::uint64_t{1} << 32;
 constexpr std::uint64_t kSection = std::uint64_t{1} << 20;
 constexpr std::uint64_t kRootAlign = 16384;                   // of short descriptors
 constexpr std::uint64_t kLeastStep = std::uint64_t{2} << 20;  // of PHYS_OFFSET
@@ -111,22 +109,6 @@ Result<PhysAddr> find_memory(AddressLayout& layout, const MemorySource& source, 
   return error("no memory has the tables of SYMBOL(swapper_pg_dir) {:#x}", root.value);
 }
 
-// What follows from the root's section on, up and down, in one piece: vmalloc() has the addresses
-// above low memory, and nothing says where they begin.
-VirtualRange linear_map(const AddressLayout& layout, const MemorySource& source, VirtAddr root,
-                        VirtAddr page_offset, PhysAddr start) {
-  AddressSpace memory(layout, source);
-  const auto is_linear = [&](std::uint64_t vaddr) {
-    const auto walked = memory.walk({vaddr});
-    return walked && walked->paddr == start + (VirtAddr{vaddr} - page_offset);
-  };
-  std::uint64_t begin = align_down(root.value, kSection);
-  std::uint64_t end = begin;
-  while (end < kEnd && is_linear(end)) end += kSection;
-  while (begin > page_offset.value && is_linear(begin - kSection)) begin -= kSection;
-  return {{begin}, start + (VirtAddr{begin} - page_offset), end - begin};
-}
-
 Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo& note) {
   const DumpInfo& dump = source.info();
   const auto root = note.symbol("swapper_pg_dir");
@@ -143,7 +125,7 @@ Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo
   layout.table = page_table(lpae, dump.order);
   const auto start = find_memory(layout, source, *root, page_offset);
   if (!start) return error("{}", start.message());
-  layout.linear.push_back(linear_map(layout, source, *root, page_offset, *start));
+  layout.linear.push_back(linear_map_around(*root, page_offset, *start, kSection, layout, source));
   // The dump header's is where memory begins, and page frames of the dump are counted from there.
   layout.phys_base = first_page(source) * kPageSizes[0];
   // include/asm/sparsemem.h, 2.6.24 to 7.x.

@@ -7,8 +7,7 @@
 // direct map alike. What lies behind low memory (vmalloc, modules, kmap; until 3.6 memory maps of
 // other nodes, which were mapped over a part of it) is in the tables of swapper_pg_dir alone.
 // PAE is CONFIG_X86_PAE=y in the note since there are notes (2.6.24).
-#include "arch/arch.h"
-
+#include "arch/linear_map.h"
 #include "mm-model/address_space.h"
 
 #include <elf.h>
@@ -90,22 +89,6 @@ Result<std::uint64_t> find_page_offset(AddressLayout& layout, const MemorySource
       root.value);
 }
 
-// As much as is mapped in one piece around the root: above is a gap of at least 8 MiB
-// (VMALLOC_OFFSET).
-VirtualRange linear_map(const AddressLayout& layout, const MemorySource& source, VirtAddr root,
-                        std::uint64_t page_offset) {
-  AddressSpace memory(layout, source);
-  const auto is_linear = [&](std::uint64_t vaddr) {
-    const auto walked = memory.walk({vaddr});
-    return walked && walked->paddr.value == vaddr - page_offset;
-  };
-  std::uint64_t begin = align_down(root.value, kStep);
-  std::uint64_t end = begin;
-  while (end < kEnd && is_linear(end)) end += kStep;
-  while (begin > page_offset && is_linear(begin - kStep)) begin -= kStep;
-  return {{begin}, {begin - page_offset}, end - begin};
-}
-
 Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo& note) {
   const auto root = note.symbol("swapper_pg_dir");
   if (!root) return error("SYMBOL(swapper_pg_dir) is missing");
@@ -115,7 +98,7 @@ Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo
   layout.table = page_table(pae, source.info().order);
   const auto page_offset = find_page_offset(layout, source, *root);
   if (!page_offset) return error("{}", page_offset.message());
-  layout.linear.push_back(linear_map(layout, source, *root, *page_offset));
+  layout.linear.push_back(linear_map_around(*root, {*page_offset}, {0}, kStep, layout, source));
   // arch/x86/include/asm/sparsemem.h; 30 bits with PAE until 2.6.25.
   layout.section_size_bits = pae ? 29 : 26;
   layout.max_physmem_bits = pae ? 36 : 32;

@@ -5,7 +5,6 @@ makedumpfile to read as well.
 """
 from __future__ import annotations
 
-import gzip
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ import tempfile
 import unittest
 from collections.abc import Callable
 
-from lib import debuggers, env, peer, run
+from lib import debuggers, env, kmsg, peer, run
 from lib.dumps import Dumps
 
 import elfcore      # tests/vmcores, which lib puts on the path
@@ -72,24 +71,6 @@ def oldest_peer() -> str:
     raise env.missing('no makedumpfile that is older than 1.7.6')
 
 
-def kmsg_lines(core: env.Vmcore) -> str:
-    """/dev/kmsg (Documentation/ABI/testing/dev-kmsg) in the form of a saved log."""
-    path = core.path.removesuffix('.elf') + '.kmsg.gz'
-    if not os.path.exists(path):
-        raise env.missing(f'{core.name}: no kmsg beside it')
-    text = ''
-    for line in gzip.open(path, 'rt', encoding='ascii'):
-        if line.startswith(' '):
-            continue    # KEY=VALUE of the record before
-        prefix, _, message = line.rstrip('\n').partition(';')
-        usec = int(prefix.split(',')[2])
-        start = f'[{usec // 1000000:5}.{usec % 1000000:06}] '
-        # The kernel escapes line feed, tab and backslash too.
-        message = message.replace('\\x0a', '\n' + ' ' * len(start)).replace('\\x09', '\t').replace('\\x5c', '\\')
-        text += f'{start}{message}\n'
-    return text
-
-
 class EveryVmcore(unittest.TestCase):
     def each(self, check: Callable[[env.Vmcore], None]) -> None:
         for core in env.vmcores():
@@ -98,7 +79,7 @@ class EveryVmcore(unittest.TestCase):
 
     def test_is_what_the_guest_itself_read(self) -> None:
         def check(core: env.Vmcore) -> None:
-            own = kmsg_lines(core)
+            own = kmsg.lines(core)
             text = dmesg(core.path)
             self.assertGreater(own.count('\n'), 200)
             self.assertEqual(text[:len(own)], own)
@@ -115,7 +96,7 @@ class EveryVmcore(unittest.TestCase):
 
     def test_partial_is_what_follows_the_clear(self) -> None:
         def check(core: env.Vmcore) -> None:
-            kmsg_lines(core)    # only those of a maker that has its guest clear the log
+            kmsg.lines(core)    # only those of a maker that has its guest clear the log
             whole, partial = dmesg(core.path), dmesg(core.path, '--partial-dmesg')
             self.assertTrue(whole.endswith(partial))
             self.assertIn(CLEARED, partial)

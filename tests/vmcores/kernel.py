@@ -60,11 +60,12 @@ def _parts(image: debian.Package, arch: str) -> list[debian.Package]:
     """The image package and, where it is only a shell (see README), those with its contents."""
     index = debian.packages(image.suite, arch)
     names = re.findall(r'\blinux-(?:base|binary|modules)-[0-9][^ ,|]*', image.depends)
-    for name in names:
-        if name not in index:
+    gone = [name for name in names if name not in index]
+    for name in gone:
+        if not name.startswith('linux-base-'):      # which has the configuration alone: a kernel boots without
             raise debian.DebianError(f'{image.name} is superseded: {name} has left the archive. '
                                      'Choose a newer one with --kernel')
-    return [image] + [debian.newest(image.suite, arch, name) for name in names]
+    return [image] + [debian.newest(image.suite, arch, name) for name in names if name not in gone]
 
 
 def _first(folders: Iterable[Path], pattern: str) -> Path | None:

@@ -69,6 +69,17 @@ class IndexTest(unittest.TestCase):
             versions = [package.version for package in kernel.candidates(('a', 'b'), 'amd64', 'amd64', r'-7\.')]
         self.assertEqual(versions, ['7.3.4-1~bpo13+1', '7.2.13-1'])
 
+    def test_a_kernel_whose_configuration_has_left_the_archive_boots(self) -> None:
+        text = INDEX.replace('linux-base (>= 4.3~)', 'linux-base-{release}').format(release='6.18.1', version='1')
+        image = debian.parse_index(text, 'test')['linux-image-6.18.1'][0]
+        modules = image.__class__(**{**vars(image), 'name': 'linux-modules-6.18.1'})
+        index = {'linux-image-6.18.1': [image], 'linux-modules-6.18.1': [modules]}
+        with mock.patch('debian.packages', return_value=index):
+            self.assertEqual(kernel._parts(image, 'amd64'), [image, modules])   # pylint: disable=protected-access
+            del index['linux-modules-6.18.1']
+            with self.assertRaisesRegex(debian.DebianError, 'linux-modules-6.18.1 has left'):
+                kernel._parts(image, 'amd64')       # pylint: disable=protected-access
+
     def test_says_what_kernels_there_are(self) -> None:
         with mock.patch('debian.packages', return_value=index_of(('6.1.0-9-amd64', '6.1.27-1'))):
             with self.assertRaisesRegex(debian.DebianError, 'linux-image-6.1.0-9-amd64'):

@@ -5,6 +5,7 @@ VMSIFT               the program (default: build/release/vmsift of this checkout
 VMSIFT_MINIMAL       that of the preset minimal (default: build/minimal/vmsift of this checkout)
 VMSIFT_CACHE         where vmcores/ and peers/ are (default: ${XDG_CACHE_HOME:-~/.cache}/vmsift)
 VMSIFT_VMCORES       another folder of vmcores
+VMSIFT_ARCHITECTURES 1: vmcores of the set `architectures` too, not only those of the set `test`
 VMSIFT_REQUIRE_REAL  1: something missing is a failure, not a skip
 KDUMP_COMPARE        the page checker (default: beside the program, else built for this run)
 """
@@ -21,6 +22,8 @@ import subprocess
 import tempfile
 import unittest
 from dataclasses import dataclass
+
+import recipes      # tests/vmcores
 
 from . import pageflags, source
 
@@ -110,7 +113,7 @@ class Vmcore:
 
     @functools.cached_property
     def source(self) -> source.Source:
-        return source.Source(self.path)
+        return source.Source(self.path, self.facts.get('page_size', source.PAGE))
 
     @functools.cached_property
     def flags(self) -> pageflags.PageFlags:
@@ -132,7 +135,7 @@ class Vmcore:
         """Page frames of the memory blocks that the guest had taken offline."""
         size, _, states = self.facts.get('guest', {}).get('memory_blocks', '').partition('\n')
         numbers = [int(number) for number in re.findall(r'/memory(\d+)/state:offline', states)]
-        pages = int(size, 16) // source.PAGE if numbers else 0
+        pages = int(size, 16) // self.source.page if numbers else 0
         return [range(number * pages, (number + 1) * pages) for number in numbers]
 
     @property
@@ -151,10 +154,14 @@ def _is_x86_64(path: str) -> bool:
     return len(head) == 64 and head[:6] == b'\x7fELF\2\1' and head[18] == EM_X86_64
 
 
+def _folder() -> str:
+    return os.environ.get('VMSIFT_VMCORES') or os.path.join(cache_dir(), 'vmcores')
+
+
 @functools.cache
 def all_vmcores() -> tuple[Vmcore, ...]:
-    """All real vmcores, by name."""
-    folder = os.environ.get('VMSIFT_VMCORES') or os.path.join(cache_dir(), 'vmcores')
+    """All real vmcores of x86_64, by name."""
+    folder = _folder()
     found = [path for path in sorted(glob.glob(os.path.join(folder, '*.elf'))) if _is_x86_64(path)]
     if not found:
         raise missing(f'no vmcores (*.elf) in {folder}')
@@ -180,6 +187,19 @@ def vmcore_of(kernel: str) -> Vmcore:
         if core.release.startswith(kernel + '.') and not core.source.as_qemu_wrote_it:
             return core
     raise missing(f'no vmcore of Linux {kernel}')
+
+
+def other_architectures() -> tuple[str, ...]:
+    """Names of the vmcores of other architectures that this run is about, whether they are here or not."""
+    sets = ['test'] + ['architectures'] * (os.environ.get('VMSIFT_ARCHITECTURES') == '1')
+    return tuple(recipe.name for name in sets for recipe in recipes.SETS[name] if recipe.arch != 'amd64')
+
+
+def vmcore_of_any_architecture(name: str) -> Vmcore:
+    path = os.path.join(_folder(), f'{name}.elf')
+    if not os.path.exists(path):
+        raise missing(f'no vmcore {name}')
+    return Vmcore(name, path)
 
 
 def peer_tool(name: str) -> str | None:

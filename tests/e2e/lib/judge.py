@@ -70,15 +70,16 @@ def differences(first: bits.PfnSet, second: bits.PfnSet, flags: pageflags.PageFl
 
 def _header_faults(dump: kdump.Kdump, core: source.Source) -> list[str]:
     main, sub, faults = dump.main, dump.sub, []
-    expected = {'header_version': 6, 'block_size': source.PAGE, 'nr_cpus': core.cpus(), 'total_ram_blocks': 0,
+    expected = {'header_version': 6, 'block_size': core.page, 'nr_cpus': core.cpus(), 'total_ram_blocks': 0,
                 'device_blocks': 0, 'written_blocks': 0}
     for name, value in expected.items():
         if main[name] != value:
             faults.append(f'{name} is {main[name]}, not {value}')
     if main['status'] & kdump.STATUS_INCOMPLETE:
         faults.append('the incomplete flag is set')
-    if sub['max_mapnr_64'] < dump.kept.bit_length() or sub['max_mapnr_64'] > core.max_mapnr():
-        faults.append(f'max_mapnr_64 is {sub["max_mapnr_64"]}: kept pages end at {dump.kept.bit_length()}, '
+    end = sub['max_mapnr_64'] + dump.first_pfn
+    if end < dump.kept.bit_length() or end > core.max_mapnr():
+        faults.append(f'page frames end at {end}: kept pages end at {dump.kept.bit_length()}, '
                       f'the source at {core.max_mapnr()}')
     if main['max_mapnr'] != min(sub['max_mapnr_64'], 0xffffffff):
         faults.append('max_mapnr and max_mapnr_64 differ')

@@ -11,11 +11,13 @@ from . import bits
 
 PAGE = 4096
 NT_PRSTATUS = 1
+EM_ARM = 40
 NO_PADDR = (1 << 64) - 1
 
 
 class Source:
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, page: int = PAGE) -> None:
+        self.page = page        # bytes of the kernel's pages
         self.headers = elfcore.ElfCore.read(Path(path))
         self.loads = [s for s in self.headers.loads() if s.paddr != NO_PADDR]
 
@@ -25,7 +27,12 @@ class Source:
         return self.headers.phoff != elfcore.EHDR_SIZE[64]
 
     def max_mapnr(self) -> int:
-        return max((s.paddr + s.memsz + PAGE - 1) // PAGE for s in self.loads)
+        return max((s.paddr + s.memsz + self.page - 1) // self.page for s in self.loads)
+
+    @property
+    def first_pfn(self) -> int:
+        """The page frame that a kdump-compressed dump counts from: arm's count from the first byte of memory."""
+        return min(s.paddr for s in self.loads) // self.page if self.headers.machine == EM_ARM else 0
 
     def present(self) -> bits.PfnSet:
         """The page frames that have memory: every page a PT_LOAD touches."""
@@ -39,7 +46,8 @@ class Source:
         pfns = 0
         for s in self.loads:
             if getattr(s, size):
-                pfns |= bits.from_range(s.paddr // PAGE, (s.paddr + getattr(s, size) + PAGE - 1) // PAGE)
+                pfns |= bits.from_range(s.paddr // self.page,
+                                        (s.paddr + getattr(s, size) + self.page - 1) // self.page)
         return pfns
 
     @cached_property
