@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 
 namespace vmsift {
@@ -187,6 +188,128 @@ TEST(PageTable, ATornAddressIsNotTheOneOfItsLowBits) {
 
 TEST(PageTable, WithoutLevelsNothingIsMapped) {
   EXPECT_FALSE(walk_page_table({}, {0}, [](PhysAddr, std::span<std::byte>) { return true; }));
+}
+
+// ---- what x86_64 does not have ----
+
+// Two levels of 1024 entries of 4 bytes. An entry is its frame, and in the low bits what it is: 1
+// for a table, 2 for a leaf, 3 for one of 64 KiB, as 16 entries of the last level say together.
+class SmallTables {
+ public:
+  explicit SmallTables(ByteOrder order) {
+    table.levels = {{22, 10}, {12, 10}};
+    table.root = {0x1000};
+    table.order = order;
+    table.entry_bytes = 4;
+    table.upper_mask = ~std::uint64_t{0} << 32;
+    table.decode = [](std::uint64_t raw, const PageTableLevel&, const PageTable&) {
+      const std::uint64_t frame = align_down<std::uint64_t>(raw, 4096);
+      if ((raw & 3) == 1) return PageTableEntry{EntryKind::table, frame};
+      if ((raw & 3) == 0) return PageTableEntry{};
+      return PageTableEntry{EntryKind::leaf, frame,
+                            static_cast<std::uint8_t>((raw & 3) == 3 ? 16 : 0)};
+    };
+  }
+  void set(std::uint64_t at, std::uint32_t value) {
+    std::array<std::byte, 4> raw;
+    store(raw.data(), value, table.order);
+    for (std::size_t i = 0; i < raw.size(); ++i) bytes_[at + i] = raw[i];
+  }
+  ReadPhysical reader() const {
+    return [this](PhysAddr at, std::span<std::byte> into) {
+      for (std::size_t i = 0; i < into.size(); ++i) {
+        const auto byte = bytes_.find(at.value + i);
+        if (byte == bytes_.end()) return false;
+        into[i] = byte->second;
+      }
+      return true;
+    };
+  }
+  std::optional<Translation> walk(std::uint64_t vaddr) const {
+    return walk_page_table(table, {vaddr}, reader());
+  }
+  PageTable table;
+
+ private:
+  std::map<std::uint64_t, std::byte> bytes_;
+};
+
+class SmallEntries : public testing::TestWithParam<ByteOrder> {
+ protected:
+  SmallEntries() {
+    for (std::uint64_t i = 0; i < 1024; ++i) {
+      tables.set(0x1000 + i * 4, 0);
+      tables.set(0x2000 + i * 4, 0);
+    }
+    tables.set(0x1000 + 0x301 * 4, 0x2000 | 1);
+    tables.set(0x2000 + 0x3ff * 4, 0xfffff000 | 2);  // nothing can be read behind it
+    for (std::uint64_t i = 0x20; i < 0x30; ++i) tables.set(0x2000 + i * 4, 0x87650000 | 3);
+  }
+  SmallTables tables{GetParam()};
+};
+INSTANTIATE_TEST_SUITE_P(Orders, SmallEntries, testing::Values(ByteOrder::little, ByteOrder::big),
+                         [](const auto& order) {
+                           return order.param == ByteOrder::big ? "big" : "little";
+                         });
+
+TEST_P(SmallEntries, TheLastOfATableIsReadWhole) {
+  const auto found = tables.walk(0xc07ffabc);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->paddr.value, 0xfffffabcU);
+  EXPECT_EQ(found->contiguous, 0x1000U - 0xabc);
+  EXPECT_FALSE(tables.walk(0xc07feabc));
+}
+
+TEST_P(SmallEntries, LeavesLargerThanTheirLevel) {
+  for (std::uint64_t page = 0; page < 16; ++page) {
+    const auto found = tables.walk(0xc0420123 + page * 4096);
+    ASSERT_TRUE(found) << page;
+    EXPECT_EQ(found->paddr.value, 0x87650123 + page * 4096);
+    EXPECT_EQ(found->contiguous, 0x10000 - 0x123 - page * 4096);
+  }
+  EXPECT_FALSE(tables.walk(0xc041f000));
+  EXPECT_FALSE(tables.walk(0xc0430000));
+}
+
+TEST_P(SmallEntries, TheFirstMapping) {
+  const auto found = first_mapping(tables.table, {0x1000}, tables.reader());
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->first.value, 0xc0420000U);
+  EXPECT_EQ(found->second.contiguous, 0x10000U);
+  const auto within = first_mapping(tables.table, {0xc0423123}, tables.reader());
+  ASSERT_TRUE(within);
+  EXPECT_EQ(within->first.value, 0xc0423123U);
+  EXPECT_EQ(within->second.paddr.value, 0x87653123U);
+  const auto behind = first_mapping(tables.table, {0xc0430000}, tables.reader());
+  ASSERT_TRUE(behind);
+  EXPECT_EQ(behind->first.value, 0xc07ff000U);
+}
+
+TEST_P(SmallEntries, UpperBitsSayWhoseAddressesTheyAre) {
+  constexpr std::uint64_t kUpperOnes = ~std::uint64_t{0} << 32, kAt = 0xc0420000;
+  EXPECT_TRUE(tables.walk(kAt));
+  EXPECT_FALSE(tables.walk(kAt | kUpperOnes));
+  tables.table.upper = kUpperOnes;
+  EXPECT_TRUE(tables.walk(kAt | kUpperOnes));
+  EXPECT_FALSE(tables.walk(kAt));
+  tables.table.lower_half = true;
+  EXPECT_TRUE(tables.walk(kAt | kUpperOnes));
+  EXPECT_TRUE(tables.walk(kAt));
+  for (unsigned bit = 32; bit < 64; ++bit) {
+    EXPECT_FALSE(tables.walk(kAt | std::uint64_t{1} << bit)) << bit;
+    EXPECT_FALSE(tables.walk((kAt | kUpperOnes) & ~(std::uint64_t{1} << bit))) << bit;
+  }
+}
+
+TEST_P(SmallEntries, TheObserverSeesEachEntryWhereItStands) {
+  std::vector<WalkStep> steps;
+  const WalkObserver observer = [&](const WalkStep& step) { steps.push_back(step); };
+  ASSERT_TRUE(walk_page_table(tables.table, {0xc07ff000}, tables.reader(), &observer));
+  ASSERT_EQ(steps.size(), 2U);
+  EXPECT_EQ(steps[0].at.value, 0x1000U + 0x301 * 4);
+  EXPECT_EQ(steps[0].raw, 0x2001U);
+  EXPECT_EQ(steps[1].at.value, 0x2000U + 0x3ff * 4);
+  EXPECT_EQ(steps[1].raw, 0xfffff002U);
 }
 
 constexpr std::uint64_t kUpper = 0xffff800000000000;
