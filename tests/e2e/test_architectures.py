@@ -125,10 +125,12 @@ class Architectures(unittest.TestCase):
                 self.assertEqual(done.status, 0, done)
                 theirs = kdump.read(target)
                 os.unlink(target)
-                ours = dumps.read(core, level).kept
+                # Where no bit names a class, makedumpfile reads no struct page, and keeps what must not be read.
+                either = core.flags.of('offline', 'hwpoison') if level == 1 else 0
+                first, second = dumps.read(core, level).kept | either, theirs.kept | either
                 dumps.forget(core, level)
-                self.assertEqual(ours, theirs.kept, f'level {level}, vmsift first, makedumpfile second:\n'
-                                 + judge.differences(ours, theirs.kept, core.flags))
+                self.assertEqual(first, second, f'level {level}, vmsift first, makedumpfile second:\n'
+                                 + judge.differences(first, second, core.flags))
         self.each(check)
 
     def test_kept_pages_have_the_bytes_of_the_source(self) -> None:
