@@ -46,8 +46,9 @@ std::optional<std::uint64_t> hexadecimal(std::optional<std::string_view> text) {
 // Of a given entry; nullopt: the dump's own is to be taken, where there is one.
 std::optional<std::string> given_value(std::string_view key, std::string_view value,
                                        std::uint64_t image_start, std::uint64_t shift) {
-  if (is_of_the_boot(key)) return std::nullopt;
-  if (!key.starts_with(kSymbol)) return std::string(value);
+  if (!key.starts_with(kSymbol)) {
+    return is_of_the_boot(key) ? std::nullopt : std::optional(std::string(value));
+  }
   const auto address = hexadecimal(value);
   if (!address) return std::nullopt;
   if (image_start == 0) return std::string(value);
@@ -86,6 +87,10 @@ std::string merge_notes(const Vmcoreinfo& given, const Vmcoreinfo& own, std::uin
     // Longer than any line of a kernel, and of use only for finding the image.
     if (key == "LINUX_BANNER") continue;
     const auto ours = own.text(key);
+    if (ours && is_of_the_boot(key)) {
+      add(key, *ours);
+      continue;
+    }
     const auto theirs = given_value(key, value, image_start, shift);
     add(key, theirs ? std::string_view(*theirs) : ours ? *ours : std::string_view(value));
   }

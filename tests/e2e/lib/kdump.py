@@ -32,7 +32,7 @@ SUB = {'phys_base': (0, 'Q'), 'dump_level': (8, 'I'), 'split': (12, 'I'), 'start
 SUB_SIZE = 104
 # 32-bit kernels: the time stamp takes 8 bytes in place of 16, and no padding stands before it.
 MAIN_32 = {name: at if name == 'header_version' else at - 12 for name, at in MAIN.items()}
-# 32-bit kernels that align 64-bit integers to 4 bytes (x86), and to 8 (all others).
+# 32-bit kernels that align 64-bit integers to 4 bytes (x86, SuperH), and to 8 (all others).
 SUB_PACKED = {'phys_base': (0, 'I'), 'dump_level': (4, 'I'), 'split': (8, 'I'), 'start_pfn': (12, 'I'),
               'end_pfn': (16, 'I'), 'offset_vmcoreinfo': (20, 'Q'), 'size_vmcoreinfo': (28, 'I'),
               'offset_note': (32, 'Q'), 'size_note': (40, 'I'), 'offset_eraseinfo': (44, 'Q'),
@@ -42,7 +42,7 @@ SUB_PADDED = {**SUB_PACKED, 'offset_vmcoreinfo': (24, 'Q'), 'size_vmcoreinfo': (
               'size_note': (48, 'I'), 'offset_eraseinfo': (56, 'Q'), 'size_eraseinfo': (64, 'I'),
               'start_pfn_64': (72, 'Q'), 'end_pfn_64': (80, 'Q'), 'max_mapnr_64': (88, 'Q')}
 # Kernels of 32 bits, by utsname's machine.
-PACKED, PADDED = r'i[3-6]86$', r'(armv|mips$|ppc$|sh\d)'
+PACKED, PADDED = r'(i[3-6]86$|sh)', r'(arm$|armv|mips$|ppc$)'
 UTSNAME = ('sysname', 'nodename', 'release', 'version', 'machine', 'domainname')
 
 

@@ -98,6 +98,13 @@ TEST(GivenNote, WhatABootAllocatesIsTheDumpsOwnWhereverTheImageIs) {
   EXPECT_EQ(merged(given, "", 0).symbol("mem_section")->value, 0xc00000001fefab00);
 }
 
+// x86_64 has the pointer in its image.
+TEST(GivenNote, WhatTheDumpDoesNotHaveMovesWithTheImage) {
+  const auto note =
+      merged("SYMBOL(mem_section)=ffffffff82c00000\n", "KERNELOFFSET=2200000\nSYMBOL(x)=1\n");
+  EXPECT_EQ(note.symbol("mem_section")->value, 0xffffffff84e00000);
+}
+
 TEST(GivenNote, LayoutIsTheGivenOne) {
   const auto note = merged("SIZE(page)=64\nOFFSET(page.lru)=8\nNUMBER(PG_lru)=4\nOSRELEASE=6.1\n",
                            "SIZE(page)=56\nOFFSET(page.lru)=16\nNUMBER(PG_lru)=5\nOSRELEASE=6.2\n");

@@ -298,7 +298,8 @@ void SyntheticKernel::lay_out_variables() {
   }
   put_word(data + variables::kPhysBase, own(0).value - machine_.kaslr);
   // struct new_utsname; behind a reference count until 5.10.
-  const char* const kNames[] = {"Linux", "synthetic", encoding_.release, "#1 SMP", "x86_64"};
+  const char* const kNames[] = {"Linux", "synthetic", encoding_.release, "#1 SMP",
+                                machine_.arch->name.data()};
   for (std::size_t i = 0; i < std::size(kNames); ++i) {
     PhysAddr at = data + variables::kUts + (since(Era::v6_1) ? 0 : 4) + 65 * i;
     for (const char* c = kNames[i]; *c != 0; ++c, at = at + 1) {
