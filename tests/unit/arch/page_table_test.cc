@@ -203,7 +203,7 @@ class SmallTables {
     table.entry_bytes = 4;
     table.upper_mask = ~std::uint64_t{0} << 32;
     table.decode = [](std::uint64_t raw, const PageTableLevel&, const PageTable&) {
-      const std::uint64_t frame = align_down(raw, 4096);
+      const std::uint64_t frame = align_down<std::uint64_t>(raw, 4096);
       if ((raw & 3) == 1) return PageTableEntry{EntryKind::table, frame};
       if ((raw & 3) == 0) return PageTableEntry{};
       return PageTableEntry{EntryKind::leaf, frame, std::uint8_t((raw & 3) == 3 ? 16 : 0)};
