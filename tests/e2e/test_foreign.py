@@ -161,10 +161,10 @@ class ArmCompressed(ForeignTest):
 
     def test_a_compressed_dump_is_understood_like_its_core(self) -> None:
         for name in ('armhf-6.12', 'armhf-6.1-lpae'):
-            core = os.path.join(env.cache_dir(), 'vmcores', f'{name}.elf')
+            if name not in env.other_architectures():
+                continue
             with self.subTest(name):
-                if not os.path.exists(core):
-                    raise env.missing(f'no {core}')
+                core = env.vmcore_of_any_architecture(name).path
                 run.make_dump(core, at('dump'), 31, 'lzo', '-f')
                 raw = Path(at('dump')).read_bytes()[:8192]
                 self.assertEqual(raw[272:278], b'armv7l')

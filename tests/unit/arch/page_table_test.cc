@@ -206,7 +206,8 @@ class SmallTables {
       const std::uint64_t frame = align_down<std::uint64_t>(raw, 4096);
       if ((raw & 3) == 1) return PageTableEntry{EntryKind::table, frame};
       if ((raw & 3) == 0) return PageTableEntry{};
-      return PageTableEntry{EntryKind::leaf, frame, std::uint8_t((raw & 3) == 3 ? 16 : 0)};
+      return PageTableEntry{EntryKind::leaf, frame,
+                            static_cast<std::uint8_t>((raw & 3) == 3 ? 16 : 0)};
     };
   }
   void set(std::uint64_t at, std::uint32_t value) {
