@@ -31,7 +31,7 @@ class Machine {
   explicit Machine(const char* name, std::uint64_t page_offset = 0xc0000000)
       : note(Note::real(name)), memory(0x18000), pae(note.get("CONFIG_X86_PAE").has_value()) {
     memory.add({0, 0x18000});
-    memory.edit_info().abi = kdump::Abi::padded32;
+    memory.edit_info().abi = kdump::Abi::packed32;
     const VirtAddr linked = *Vmcoreinfo(note.text()).symbol("swapper_pg_dir");
     pgd = {linked.value - 0xc0000000};
     note.set_hex("SYMBOL(swapper_pg_dir)", page_offset + pgd.value);

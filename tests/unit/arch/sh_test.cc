@@ -134,6 +134,8 @@ TEST(Sh, BadNotes) {
   SyntheticKernel kernel(shape({12, "", 0, ByteOrder::little}));
   kernel.note.set("SYMBOL(_stext)", "9f000000");
   EXPECT_FALSE(layout_of(kernel)) << "in no memory";
+  kernel.note.set_hex("SYMBOL(_stext)", 0x80000000 + kernel.end() * 4096);
+  EXPECT_FALSE(layout_of(kernel)) << "right behind memory";
   kernel.note.remove("SYMBOL(_stext)");
   EXPECT_EQ(layout_of(kernel).message(), "SYMBOL(_stext) is missing");
 }

@@ -91,6 +91,8 @@ TEST(Sparc64, HeadersThatContradict) {
   const VirtualRange memory = ranges.at(0), image = ranges.at(1);
   ranges = {image};
   EXPECT_NE(layout_of(kernel).message().find("PAGE_OFFSET"), std::string::npos);
+  ranges = {image, {{0xffffff8000000000}, {0}, 0x2000}};
+  EXPECT_NE(layout_of(kernel).message().find("PAGE_OFFSET"), std::string::npos) << "39 bits";
   ranges = {memory};
   EXPECT_NE(layout_of(kernel).message().find("swapper_pg_dir"), std::string::npos);
   for (const std::uint64_t wrong :
