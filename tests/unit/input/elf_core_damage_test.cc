@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // ELF cores that were cut, before or while they are read.
 #include "tests/unit/input/elf_core_fixture.h"
+#include "tests/unit/support/emulated.h"
 
 #include <unistd.h>
 
@@ -95,6 +96,7 @@ class CutWhileMapped : public ElfCoreDamageTest {
   static constexpr Pfn kLeft = 333;
 
   void SetUp() override {
+    if (!test::kFaultsHaveAddresses) GTEST_SKIP() << "SIGBUS has no address under emulation";
     memory_ = noise(kPages * kPage, 1);
     ElfBuilder elf;
     elf.part({.paddr = 0, .data = memory_, .gap = 100});

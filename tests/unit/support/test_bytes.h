@@ -45,7 +45,7 @@ inline Bytes words(std::size_t size, std::uint64_t seed) {
   Bytes bytes(size);
   for (std::size_t i = 0; i + 8 <= size; i += 8) {
     const std::uint64_t word = 0xffff888000000000U + seed * 0x1000 + i / 64;
-    std::memcpy(&bytes[i], &word, sizeof word);
+    store(&bytes[i], word, ByteOrder::little);
   }
   for (std::size_t i = size - size % 8; i < size; ++i) bytes[i] = std::byte{0x5a};
   return bytes;
