@@ -76,7 +76,7 @@ Pfn first_page(const MemorySource& source) {
   std::array<std::byte, 1> exists{};
   std::array<std::byte, 1> stored{};
   if (source.presence({begin, begin + kWindow}, BitSpan(exists), BitSpan(stored))) {
-    for (Pfn i = 0; i < kWindow; ++i) {
+    for (std::size_t i = 0; i < kWindow; ++i) {
       if (BitSpan(exists).test(i)) return begin + i;
     }
   }

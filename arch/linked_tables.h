@@ -15,7 +15,7 @@
 namespace vmsift {
 
 // The table that an entry points to; nullopt: this is no address of a table.
-using TableOfEntry = std::optional<PhysAddr> (*)(std::uint64_t raw, std::size_t page_size);
+using TableOfEntry = std::optional<PhysAddr> (*)(std::uint64_t raw, std::uint64_t page_size);
 
 struct LinkedTables {
   std::size_t levels = 0;              // 0: the root cannot be read

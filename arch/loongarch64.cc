@@ -43,7 +43,7 @@ struct Levels {
 };
 constexpr std::array<Levels, 3> kLevels = {{{4096, 3, 4}, {16384, 2, 3}, {65536, 2, 3}}};
 
-std::optional<PhysAddr> table_of(std::uint64_t raw, std::size_t page_size) {
+std::optional<PhysAddr> table_of(std::uint64_t raw, std::uint64_t page_size) {
   if (raw / kWindow != kCached / kWindow || raw % page_size != 0) return std::nullopt;
   return PhysAddr{raw % kWindow};
 }

@@ -61,7 +61,7 @@ std::optional<PhysAddr> in_window(std::uint64_t address) {
   return std::nullopt;
 }
 
-std::optional<PhysAddr> table_of(std::uint64_t raw, std::size_t page_size) {
+std::optional<PhysAddr> table_of(std::uint64_t raw, std::uint64_t page_size) {
   return raw % page_size == 0 ? in_window(raw) : std::nullopt;
 }
 

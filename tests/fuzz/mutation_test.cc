@@ -58,9 +58,9 @@ void mutate(Bytes& bytes, std::span<const Field> fields, Random& random) {
         if (random.below(4) == 0) bytes.resize(at);
         break;
       case 3: {  // a piece of the input somewhere else
-        const std::size_t from = random.below(bytes.size());
-        const std::size_t n =
-            std::min({std::size_t{1} + random.below(64), bytes.size() - from, bytes.size() - at});
+        const auto from = static_cast<std::size_t>(random.below(bytes.size()));
+        const std::size_t n = std::min({static_cast<std::size_t>(1 + random.below(64)),
+                                        bytes.size() - from, bytes.size() - at});
         std::copy_n(Bytes(bytes).begin() + static_cast<std::ptrdiff_t>(from), n,
                     bytes.begin() + static_cast<std::ptrdiff_t>(at));
         break;

@@ -15,8 +15,9 @@ namespace {
 void read_store(const ByteStore& store) {
   std::vector<std::byte> some(5000);
   const std::uint64_t size = store.size();
-  for (const std::uint64_t at : {std::uint64_t{0}, size / 3, size / 2,
-                                 size - std::min(size, some.size()), size, ~std::uint64_t{0}}) {
+  for (const std::uint64_t at :
+       {std::uint64_t{0}, size / 3, size / 2, size - std::min<std::uint64_t>(size, some.size()),
+        size, ~std::uint64_t{0}}) {
     const auto got = store.read_at(at, some);
     if (got) require(*got == (at >= size ? 0 : std::min<std::uint64_t>(some.size(), size - at)));
     if (const auto piece = store.piece_at(at)) {

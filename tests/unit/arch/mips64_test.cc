@@ -131,7 +131,7 @@ TEST(Mips64, TablesThatAreNotUnderstoodAreNotUsed) {
 
 // ---- chains ----
 
-std::optional<PhysAddr> identity(std::uint64_t raw, std::size_t page_size) {
+std::optional<PhysAddr> identity(std::uint64_t raw, std::uint64_t page_size) {
   if (raw == 0 || raw % page_size != 0) return std::nullopt;
   return PhysAddr{raw};
 }

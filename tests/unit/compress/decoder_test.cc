@@ -82,7 +82,7 @@ TEST_P(DecoderTest, SurvivesNoise) {
     // Half of them get a valid beginning, to come past the checks of the header.
     if (i % 2 == 0) {
       const Bytes& head = valid[random() % valid.size()];
-      std::copy_n(head.begin(), std::min({head.size(), noise.size(), random() % 40}),
+      std::copy_n(head.begin(), std::min<std::uint64_t>({head.size(), noise.size(), random() % 40}),
                   noise.begin());
     }
     decodes(noise);

@@ -116,10 +116,11 @@ TEST_F(ElfCoreTest, PseudoRandomMachines) {
       const bool whole = random.below(2) != 0;
       const std::uint64_t unit = whole ? kPage : 512;
       const std::uint64_t size = unit * random.below(whole ? 8 : 30);
-      parts.push_back({.paddr = unit * random.below(whole ? 60 : 400),
-                       .data = noise(size, random.next()),
-                       .memsz = size + unit * random.below(4),
-                       .gap = random.below(2) != 0 ? 0 : random.below(5000)});
+      parts.push_back(
+          {.paddr = unit * random.below(whole ? 60 : 400),
+           .data = noise(size, random.next()),
+           .memsz = size + unit * random.below(4),
+           .gap = random.below(2) != 0 ? 0U : static_cast<std::size_t>(random.below(5000))});
     }
     parts.push_back({.paddr = 70 * kPage, .data = noise(kPage, 1)});
     ASSERT_NO_FATAL_FAILURE(expect_machine(parts)) << "round " << round;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/input/file_window.h"
 
+#include "tests/unit/support/emulated.h"
 #include "tests/unit/support/temp_dir.h"
 #include "tests/unit/support/test_bytes.h"
 
@@ -137,6 +138,7 @@ TEST_F(FileWindowTest, WhatCannotBeMappedIsRead) {
 }
 
 TEST_F(FileWindowTest, SurvivesAFileThatIsCutWhileItIsMapped) {
+  if (!test::kFaultsHaveAddresses) GTEST_SKIP() << test::kNoFaultAddress;
   make(16);
   const auto w = window(ReadMode::map);
   ASSERT_TRUE(w->move_to(0, kPage, kWhole));
@@ -156,6 +158,7 @@ TEST_F(FileWindowTest, SurvivesAFileThatIsCutWhileItIsMapped) {
 
 // A thread reads struct pages through one window and page tables or data through another.
 TEST_F(FileWindowTest, SeveralWindowsOfAThreadSurviveEach) {
+  if (!test::kFaultsHaveAddresses) GTEST_SKIP() << test::kNoFaultAddress;
   make(16);
   const auto first = window(ReadMode::map);
   const auto second = window(ReadMode::map);
@@ -174,6 +177,7 @@ TEST_F(FileWindowTest, SeveralWindowsOfAThreadSurviveEach) {
 
 // A reader belongs to a slot of the pipeline, and slots change threads.
 TEST_F(FileWindowTest, SurvivesInAnotherThreadThanTheOneThatMapped) {
+  if (!test::kFaultsHaveAddresses) GTEST_SKIP() << test::kNoFaultAddress;
   make(16);
   const auto w = window(ReadMode::map);
   std::thread([&] { ASSERT_TRUE(w->move_to(0, kPage, kWhole)); }).join();
@@ -183,6 +187,7 @@ TEST_F(FileWindowTest, SurvivesInAnotherThreadThanTheOneThatMapped) {
 }
 
 TEST_F(FileWindowTest, ManyThreadsFaultAtOnce) {
+  if (!test::kFaultsHaveAddresses) GTEST_SKIP() << test::kNoFaultAddress;
   make(64);
   std::vector<std::unique_ptr<FileWindow>> windows;
   for (int i = 0; i < 8; ++i) {
@@ -202,6 +207,7 @@ TEST_F(FileWindowTest, ManyThreadsFaultAtOnce) {
 }
 
 TEST_F(FileWindowTest, ABusErrorElsewhereStillKills) {
+  if (!test::kStartsItself) GTEST_SKIP() << "this program cannot be started from one";
   make(16);
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EXIT(

@@ -258,7 +258,7 @@ TEST_F(KdumpCoreTest, TruncatedFilesLoseWhatIsMissing) {
 
 // Compressed data behind the new end read as zeros through the mapping: no stream, and no page.
 TEST_F(KdumpCoreTest, CutWhileMapped) {
-  if (!test::kFaultsHaveAddresses) GTEST_SKIP() << "SIGBUS has no address under emulation";
+  if (!test::kFaultsHaveAddresses) GTEST_SKIP() << test::kNoFaultAddress;
   for (const Codec* codec : all_codecs()) {
     DumpSpec spec;
     spec.codec = codec;

@@ -34,8 +34,8 @@ class BitmapSource : public MemorySource {
   Result<void> presence(PfnRange window, BitSpan exists, BitSpan stored) const override {
     exists.clear_all();
     stored.clear_all();
-    const std::size_t from = window.begin / 8;
-    const std::size_t n = std::min((window.size() + 7) / 8, bits_.size() - from);
+    const auto from = static_cast<std::size_t>(window.begin / 8);
+    const auto n = std::min(static_cast<std::size_t>((window.size() + 7) / 8), bits_.size() - from);
     std::memcpy(exists.bytes().data(), &bits_[from], n);
     std::memcpy(stored.bytes().data(), &bits_[from], n);
     return {};

@@ -18,7 +18,11 @@ constexpr bool kLimitsAreSet = !kEmulated;
 // posix_spawn() succeeds where the program is not there: the child shares no memory with its
 // parent.
 constexpr bool kSpawnTells = !kEmulated;
-// Halves of si_addr are swapped where the host's byte order is another.
+// execve() knows the host's programs alone.
+constexpr bool kStartsItself = !kEmulated;
+// Of a fault in a file that was cut, halves of si_addr are swapped where the host's byte order is
+// another.
 constexpr bool kFaultsHaveAddresses = !kEmulated || std::endian::native == std::endian::little;
+constexpr const char* kNoFaultAddress = "a fault has no address under emulation";
 
 }  // namespace vmsift::test
