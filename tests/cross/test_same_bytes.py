@@ -143,7 +143,8 @@ class SameText(unittest.TestCase):
                 for program in (env.program(), elsewhere):
                     done = run.run(program, '--message-level', '6', *args)
                     self.assertEqual(done.status, 0, f'{done}')
-                    texts.append(done.out + (Path(log).read_text(encoding='utf-8') if log in args else ''))
+                    out, _, _ = done.out.partition('Memory that vmsift needs')    # which depends on its pointers
+                    texts.append(out + (Path(log).read_text(encoding='utf-8') if log in args else ''))
                 self.assertEqual(*texts)
 
 

@@ -96,7 +96,7 @@ class CutWhileMapped : public ElfCoreDamageTest {
   static constexpr Pfn kLeft = 333;
 
   void SetUp() override {
-    if (!test::kFaultsHaveAddresses) GTEST_SKIP() << test::kNoFaultAddress;
+    if (!test::kFaultsAreTold) GTEST_SKIP() << test::kNoFaults;
     memory_ = noise(kPages * kPage, 1);
     ElfBuilder elf;
     elf.part({.paddr = 0, .data = memory_, .gap = 100});

@@ -138,7 +138,7 @@ TEST_F(FileWindowTest, WhatCannotBeMappedIsRead) {
 }
 
 TEST_F(FileWindowTest, SurvivesAFileThatIsCutWhileItIsMapped) {
-  if (!test::kFaultsHaveAddresses) GTEST_SKIP() << test::kNoFaultAddress;
+  if (!test::kFaultsAreTold) GTEST_SKIP() << test::kNoFaults;
   make(16);
   const auto w = window(ReadMode::map);
   ASSERT_TRUE(w->move_to(0, kPage, kWhole));
@@ -158,7 +158,7 @@ TEST_F(FileWindowTest, SurvivesAFileThatIsCutWhileItIsMapped) {
 
 // A thread reads struct pages through one window and page tables or data through another.
 TEST_F(FileWindowTest, SeveralWindowsOfAThreadSurviveEach) {
-  if (!test::kFaultsHaveAddresses) GTEST_SKIP() << test::kNoFaultAddress;
+  if (!test::kFaultsAreTold) GTEST_SKIP() << test::kNoFaults;
   make(16);
   const auto first = window(ReadMode::map);
   const auto second = window(ReadMode::map);
@@ -177,7 +177,7 @@ TEST_F(FileWindowTest, SeveralWindowsOfAThreadSurviveEach) {
 
 // A reader belongs to a slot of the pipeline, and slots change threads.
 TEST_F(FileWindowTest, SurvivesInAnotherThreadThanTheOneThatMapped) {
-  if (!test::kFaultsHaveAddresses) GTEST_SKIP() << test::kNoFaultAddress;
+  if (!test::kFaultsAreTold) GTEST_SKIP() << test::kNoFaults;
   make(16);
   const auto w = window(ReadMode::map);
   std::thread([&] { ASSERT_TRUE(w->move_to(0, kPage, kWhole)); }).join();
@@ -187,7 +187,7 @@ TEST_F(FileWindowTest, SurvivesInAnotherThreadThanTheOneThatMapped) {
 }
 
 TEST_F(FileWindowTest, ManyThreadsFaultAtOnce) {
-  if (!test::kFaultsHaveAddresses) GTEST_SKIP() << test::kNoFaultAddress;
+  if (!test::kFaultsAreTold) GTEST_SKIP() << test::kNoFaults;
   make(64);
   std::vector<std::unique_ptr<FileWindow>> windows;
   for (int i = 0; i < 8; ++i) {

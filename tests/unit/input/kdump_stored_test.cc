@@ -253,7 +253,7 @@ TEST_F(KdumpStored, DescriptorsThatCannotBeAreLostPages) {
 }
 
 TEST_F(KdumpStored, CutWhileMapped) {
-  if (!test::kFaultsHaveAddresses) GTEST_SKIP() << test::kNoFaultAddress;
+  if (!test::kFaultsAreTold) GTEST_SKIP() << test::kNoFaults;
   RawKdump raw;
   for (Pfn pfn = 0; pfn < 1000; ++pfn) raw.pages[pfn] = test::noise(kPage, pfn);
   const Bytes file = raw.build();

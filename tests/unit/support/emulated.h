@@ -3,8 +3,6 @@
 // kernel does. A test of such a thing is skipped there, and by that name.
 #pragma once
 
-#include <bit>
-
 namespace vmsift::test {
 
 #ifdef VMSIFT_EMULATED
@@ -20,9 +18,12 @@ constexpr bool kLimitsAreSet = !kEmulated;
 constexpr bool kSpawnTells = !kEmulated;
 // execve() knows the host's programs alone.
 constexpr bool kStartsItself = !kEmulated;
-// Of a fault in a file that was cut, halves of si_addr are swapped where the host's byte order is
-// another.
-constexpr bool kFaultsHaveAddresses = !kEmulated || std::endian::native == std::endian::little;
-constexpr const char* kNoFaultAddress = "a fault has no address under emulation";
+// A fault in a file that was cut comes as a signal like any other: late or never, with an address
+// whose halves may be swapped.
+constexpr bool kFaultsAreTold = !kEmulated;
+constexpr const char* kNoFaults = "faults are not told under emulation";
+
+// mmap2() of what lies beyond 4 GiB in a file maps what lies 4 GiB lower.
+constexpr bool kMapsBeyond4GiB = !kEmulated || sizeof(void*) == 8;
 
 }  // namespace vmsift::test
