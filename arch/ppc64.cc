@@ -18,7 +18,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 namespace vmsift {
 namespace {
@@ -44,25 +43,9 @@ constexpr std::uint64_t kOldTableMask = 0x0ffffffffffffe00, kOldLastTableMask = 
 
 constexpr std::array<std::size_t, 2> kPageSizes = {65536, 4096};
 
-struct Release {
-  unsigned major = 0, minor = 0;
-  friend constexpr auto operator<=>(Release, Release) = default;
-};
-
-std::optional<Release> release_of(const Vmcoreinfo& note) {
-  const auto text = note.text("OSRELEASE");
-  if (!text) return std::nullopt;
-  Release r;
-  const char* const end = text->data() + text->size();
-  const auto major = std::from_chars(text->data(), end, r.major);
-  if (major.ec != std::errc{} || major.ptr == end || *major.ptr != '.') return std::nullopt;
-  if (std::from_chars(major.ptr + 1, end, r.minor).ec != std::errc{}) return std::nullopt;
-  return r;
-}
-
 // Bits that each level indexes, the last level first.
 struct IndexBits {
-  Release since;
+  KernelRelease since;
   std::array<std::uint8_t, 4> bits;  // PTE, PMD, PUD, PGD; 0: there is no such level
 };
 constexpr IndexBits kRadix64k = {{4, 7}, {5, 9, 9, 13}}, kRadix4k = {{4, 7}, {9, 9, 9, 13}};
@@ -74,7 +57,7 @@ constexpr std::array<IndexBits, 5> kHash64k = {{{{4, 17}, {8, 10, 10, 8}},
 constexpr std::array<IndexBits, 2> kHash4k = {{{{3, 7}, {9, 7, 9, 9}}, {{0, 0}, {9, 7, 7, 9}}}};
 
 template <std::size_t N>
-const IndexBits& of_release(const std::array<IndexBits, N>& all, Release release) {
+const IndexBits& of_release(const std::array<IndexBits, N>& all, KernelRelease release) {
   return *std::find_if(all.begin(), all.end(),
                        [release](const IndexBits& i) { return release >= i.since; });
 }
@@ -114,9 +97,9 @@ PageTableEntry decode_old(std::uint64_t raw, const PageTableLevel& level, const 
 }
 
 // nullopt: nothing says so.
-std::optional<bool> is_radix(const Vmcoreinfo& note, Release release, AddressSpace& memory) {
+std::optional<bool> is_radix(const Vmcoreinfo& note, KernelRelease release, AddressSpace& memory) {
   if (const auto named = note.number("RADIX_MMU")) return *named != 0;  // 6.7
-  if (release < Release{4, 7}) return false;
+  if (release < KernelRelease{4, 7}) return false;
   const auto spec = note.symbol("cur_cpu_spec");
   const auto features = note.offset("cpu_spec.mmu_features");
   if (spec && features) {
@@ -128,8 +111,8 @@ std::optional<bool> is_radix(const Vmcoreinfo& note, Release release, AddressSpa
 }
 
 // Fills layout.table, or says why not.
-void find_tables(const Vmcoreinfo& note, Release release, std::optional<bool> radix, VirtAddr root,
-                 bool small_pages, AddressLayout& layout) {
+void find_tables(const Vmcoreinfo& note, KernelRelease release, std::optional<bool> radix,
+                 VirtAddr root, bool small_pages, AddressLayout& layout) {
   if (!radix) {
     layout.no_tables =
         "page tables are not known: nothing says whether the MMU is hash or radix "
@@ -158,11 +141,11 @@ void find_tables(const Vmcoreinfo& note, Release release, std::optional<bool> ra
   // tables do not index that bit.
   if (!*radix && !start) table.upper_mask &= ~kHashRegionBit;
   table.decode = decode_entry;
-  if (release >= Release{4, 7}) table.order = ByteOrder::big;
-  if (release >= Release{4, 6}) return;
-  table.decode = !small_pages               ? decode_old<16, 30>
-                 : release >= Release{4, 5} ? decode_old<12, 18>
-                                            : decode_old<12, 17>;
+  if (release >= KernelRelease{4, 7}) table.order = ByteOrder::big;
+  if (release >= KernelRelease{4, 6}) return;
+  table.decode = !small_pages                     ? decode_old<16, 30>
+                 : release >= KernelRelease{4, 5} ? decode_old<12, 18>
+                                                  : decode_old<12, 17>;
 }
 
 Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo& note) {
@@ -172,7 +155,7 @@ Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo
   if (root->value >> 60 != kPageOffset >> 60) {
     return error("SYMBOL(swapper_pg_dir) {:#x} is not in the direct map", root->value);
   }
-  const auto release = release_of(note);
+  const auto release = note.release();
   if (!release) return error("OSRELEASE is missing or no release");
   const bool small_pages = dump.page_size == 4096;
   if (!small_pages && dump.page_size != 65536) {
@@ -187,7 +170,7 @@ Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo
   auto listed = ppc64::read_vmemmap_list(note, memory);
   if (!listed) return listed.take_error();
   layout.listed = std::move(*listed);
-  if (small_pages && !radix.value_or(false) && *release >= Release{5, 1}) {
+  if (small_pages && !radix.value_or(false) && *release >= KernelRelease{5, 1}) {
     const bool moved = note.number("VMALLOC_START").has_value();
     layout.linear.front().size = (moved ? kVmalloc4kHash : kStart4kHash) - kPageOffset;
   }
@@ -195,10 +178,10 @@ Result<AddressLayout> detect_layout(const MemorySource& source, const Vmcoreinfo
   layout.tables_map_image = radix.value_or(false);  // hash has the direct map in no table
   // arch/powerpc/include/asm/sparsemem.h, and book3s/64/*.h since 5.0.
   layout.section_size_bits = 24;
-  layout.max_physmem_bits = *release >= Release{4, 20}   ? (small_pages ? 46 : 51)
-                            : *release >= Release{4, 19} ? 47
-                            : *release >= Release{3, 7}  ? 46
-                                                         : 44;
+  layout.max_physmem_bits = *release >= KernelRelease{4, 20}   ? (small_pages ? 46 : 51)
+                            : *release >= KernelRelease{4, 19} ? 47
+                            : *release >= KernelRelease{3, 7}  ? 46
+                                                               : 44;
   return layout;
 }
 

@@ -11,6 +11,7 @@
 #include "mm-model/page_traits.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -42,9 +43,9 @@ struct Filter {
   std::string_view name;  // for the report; names the pages in plural
   PageClass page_class;
   Needs needs;
-  // Kernels built without the feature name no key for it, so that its absence is not worth a
-  // warning.
-  bool usually_there;
+  // Since when every kernel has such pages, so that a note that names no mark of them is worth a
+  // warning; nullopt: kernels built without the feature have none.
+  std::optional<KernelRelease> usually_since;
   bool always_dropped;  // at every level: pages that must not be touched
   unsigned levels;      // dropped when the dump level has any of these bits
   bool (*matches)(Traits traits);

@@ -22,7 +22,7 @@ extern constinit const Filter kOfflineBlock = {
     .needs = {Feature::online, Feature::page_count, Feature::types, Feature::flags, Feature::lru,
               Feature::private_, Feature::swap_cache, Feature::mapping, Feature::tails,
               Feature::compound},
-    .usually_there = false,
+    .usually_since = std::nullopt,
     .always_dropped = true,
     .levels = 0,
     .matches = matches,

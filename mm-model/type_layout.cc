@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string_view>
 
@@ -36,11 +35,8 @@ constexpr std::uint32_t kUnacceptedType = 0xf7000000U;
 // 6.12 to 6.15 mark unaccepted memory and do not export the value (NUMBER(PAGE_UNACCEPTED_...) came
 // with 6.16). Nothing else in the note distinguishes these four releases.
 bool marks_unaccepted_silently(const Vmcoreinfo& note) {
-  const auto release = note.text("OSRELEASE");
-  unsigned minor = 0;
-  if (!release || !release->starts_with("6.")) return false;
-  std::from_chars(release->data() + 2, release->data() + release->size(), minor);
-  return minor >= 12 && minor <= 15;
+  const auto release = note.release();
+  return release && *release >= KernelRelease{6, 12} && *release <= KernelRelease{6, 15};
 }
 
 // The encoding of more than half of the values, since a kernel has one. Nothing says who is right

@@ -6,10 +6,11 @@
 namespace vmsift {
 namespace {
 
-// The image is mapped by the large pages of its architecture or in parts of them (2 MiB on x86_64),
-// and is smaller than this.
-constexpr std::uint64_t kImageStep = std::uint64_t{2} << 20;
-constexpr std::uint64_t kMostImageSteps = 1024;
+// An image is smaller, and so are the parts that are freed after boot and mapped no more.
+constexpr std::uint64_t kMostImageBytes = std::uint64_t{2} << 30;
+constexpr std::uint64_t kMostImageHole = std::uint64_t{16} << 20;
+constexpr unsigned kMostImageLeaves = 1U << 19;
+constexpr std::size_t kMostImagePieces = 64;
 
 bool holds(const VirtualRange& range, VirtAddr vaddr) {
   return vaddr - range.vaddr < range.size;  // wraps to something large below
@@ -44,21 +45,32 @@ std::optional<std::uint64_t> direct_map_by_tables(const PageTable& table, Addres
   return base;
 }
 
-std::optional<VirtualRange> image_by_tables(const VirtualRange& range, AddressSpace& memory) {
-  std::optional<VirtualRange> found;
-  const std::uint64_t steps = std::min(range.size / kImageStep, kMostImageSteps);
-  for (std::uint64_t i = 0; i < steps; ++i) {
-    const VirtAddr at = range.vaddr + i * kImageStep;
-    const auto mapped = memory.walk(at);
-    const PhysAddr expected = range.paddr + i * kImageStep;
-    if (!mapped || mapped->paddr != expected) {
-      if (found) break;
-      continue;
+// What the tables map as `range` says, leaf by leaf. Of arm64's image only the first part is known:
+// what follows a range belongs to it where it is mapped alike.
+std::vector<VirtualRange> image_by_tables(const VirtualRange& range, AddressSpace& memory) {
+  std::vector<VirtualRange> pieces;
+  const std::uint64_t most = std::min(kMostImageBytes, ~range.vaddr.value);
+  std::uint64_t end = range.size;  // of what is known of the image, from its start
+  std::uint64_t at = 0;
+  for (unsigned leaf = 0; at < most && leaf < kMostImageLeaves; ++leaf) {
+    const auto mapped = memory.first_mapped(range.vaddr + at);
+    if (!mapped) break;
+    const auto& [vaddr, to] = *mapped;
+    const std::uint64_t begin = vaddr - range.vaddr;
+    if (begin >= most || (begin > end && begin - end > kMostImageHole)) break;
+    const std::uint64_t size = std::min(to.contiguous, most - begin);
+    at = begin + size;
+    if (to.paddr != range.paddr + begin) continue;
+    end = std::max(end, at);
+    if (!pieces.empty() && pieces.back().vaddr + pieces.back().size == vaddr) {
+      pieces.back().size += size;
+    } else if (pieces.size() < kMostImagePieces) {
+      pieces.push_back({vaddr, to.paddr, size});
+    } else {
+      break;
     }
-    if (!found) found = VirtualRange{at, expected, 0};
-    found->size = at + kImageStep - found->vaddr;
   }
-  return found;
+  return pieces;
 }
 
 }  // namespace
@@ -78,7 +90,8 @@ VirtualMaps find_virtual_maps(const MemorySource& source, const AddressLayout* l
   if (!maps.direct_map) maps.direct_map = direct_map_by_tables(layout->table, memory);
   if (maps.image.empty()) {
     for (const VirtualRange& range : layout->image) {
-      if (const auto image = image_by_tables(range, memory)) maps.image.push_back(*image);
+      const auto pieces = image_by_tables(range, memory);
+      maps.image.insert(maps.image.end(), pieces.begin(), pieces.end());
     }
   }
   return maps;

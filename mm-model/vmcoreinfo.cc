@@ -132,4 +132,15 @@ std::optional<std::uint64_t> Vmcoreinfo::hexadecimal(std::string_view key) const
   return value ? parse_unsigned(*value, 16) : std::nullopt;
 }
 
+std::optional<KernelRelease> Vmcoreinfo::release() const {
+  const auto value = text("OSRELEASE");
+  if (!value) return std::nullopt;
+  KernelRelease r;
+  const char* const end = value->data() + value->size();
+  const auto major = std::from_chars(value->data(), end, r.major);
+  if (major.ec != std::errc{} || major.ptr == end || *major.ptr != '.') return std::nullopt;
+  if (std::from_chars(major.ptr + 1, end, r.minor).ec != std::errc{}) return std::nullopt;
+  return r;
+}
+
 }  // namespace vmsift

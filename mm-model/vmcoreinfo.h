@@ -18,6 +18,12 @@
 
 namespace vmsift {
 
+// What tells kernels apart where their notes have the same keys.
+struct KernelRelease {
+  unsigned major = 0, minor = 0;
+  friend constexpr auto operator<=>(KernelRelease, KernelRelease) = default;
+};
+
 class Vmcoreinfo {
  public:
   // More than any kernel writes (one page); what is beyond is ignored.
@@ -46,6 +52,8 @@ class Vmcoreinfo {
   [[nodiscard]] std::optional<std::int64_t> decimal(std::string_view key) const;
   // A plain key in hexadecimal (KERNELOFFSET).
   [[nodiscard]] std::optional<std::uint64_t> hexadecimal(std::string_view key) const;
+  // The first two numbers of OSRELEASE.
+  [[nodiscard]] std::optional<KernelRelease> release() const;
   [[nodiscard]] bool has_number(std::string_view name) const { return number(name).has_value(); }
 
   // For what is known from elsewhere. A key that is there stays as it is.

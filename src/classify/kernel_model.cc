@@ -83,9 +83,11 @@ void KernelModel::use_free_marks() {
 std::vector<Downgrade> KernelModel::downgrades() const {
   if (!map_) return {{"all page classes", no_memory_map_}};
   std::vector<Downgrade> downgrades;
+  const KernelRelease release = note_.release().value_or(KernelRelease{});
   for (const RuleStatus& rule : rules_->rules()) {
+    const auto& since = rule.filter->usually_since;
     const bool objected = !objections_[static_cast<std::size_t>(rule.filter->page_class)].empty();
-    if (!rule.off.empty() && (rule.filter->usually_there || objected)) {
+    if (!rule.off.empty() && ((since && release >= *since) || objected)) {
       downgrades.push_back({std::string(rule.filter->name), rule.off});
     }
   }

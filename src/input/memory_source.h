@@ -57,6 +57,7 @@ struct VirtualRange {
   VirtAddr vaddr;
   PhysAddr paddr;
   std::uint64_t size = 0;
+  bool operator==(const VirtualRange&) const = default;
 };
 
 struct MemoryRange {

@@ -49,6 +49,44 @@ TEST_P(VirtualMapsTest, TablesTellBothMaps) {
   }
 }
 
+// As on arm64: the first part is known, and initial code behind it was freed.
+TEST_P(VirtualMapsTest, WhatFollowsTheImageBelongsToItWhereItIsMappedAlike) {
+  AddressLayout found = layout();
+  const auto whole = find_virtual_maps(kernel_.memory, &found).image;
+  ASSERT_EQ(whole.size(), 1U);
+  const VirtualRange image = whole.front();
+  found.image = {{image.vaddr, image.paddr, 4096}};
+  const auto at = [&](std::uint64_t mib, std::uint64_t paddr) {
+    kernel_.map(image.vaddr + image.size + (mib << 20), {paddr + (mib << 20)}, 12);
+  };
+  const std::uint64_t end = image.paddr.value + image.size;
+  at(3, end);
+  at(4, 0x100000);  // something else
+  at(18, end);
+  at(35, end);  // too far away
+  const auto pieces = find_virtual_maps(kernel_.memory, &found).image;
+  ASSERT_EQ(pieces.size(), 3U);
+  EXPECT_EQ(pieces[0], image);
+  const auto piece = [&](std::uint64_t mib) {
+    return VirtualRange{image.vaddr + image.size + (mib << 20), {end + (mib << 20)}, 4096};
+  };
+  EXPECT_EQ(pieces[1], piece(3));
+  EXPECT_EQ(pieces[2], piece(18));
+}
+
+TEST_P(VirtualMapsTest, AnImageOfManyPiecesEnds) {
+  AddressLayout found = layout();
+  const VirtualRange image{{kImageMap + (512U << 20)}, {0x40000000}, 2U << 20};
+  for (std::uint64_t at = 0; at < image.size; at += 2 * 4096) {
+    kernel_.map(image.vaddr + at, image.paddr + at, 12);
+  }
+  found.image = {image};
+  const auto pieces = find_virtual_maps(kernel_.memory, &found).image;
+  ASSERT_EQ(pieces.size(), 64U);
+  EXPECT_EQ(pieces.back(),
+            (VirtualRange{image.vaddr + 126 * 4096, image.paddr + 126 * 4096, 4096}));
+}
+
 TEST_P(VirtualMapsTest, AMappingThatDoesNotHoldTheTablesIsNotBelieved) {
   // Something that is mapped in front of the direct map (as LDTs are), to memory far away.
   const std::uint64_t lower = GetParam() == 5 ? 0xff00000000000000 : 0xffff800000000000;
