@@ -13,7 +13,7 @@ import tempfile
 import unittest
 from collections.abc import Callable
 
-from lib import bits, env, judge, kallsyms, kdump, kmsg, run
+from lib import bits, env, forms, judge, kallsyms, kdump, kmsg, run
 from lib.dumps import Dumps
 
 LEVELS = (1, 16, 31)
@@ -26,6 +26,7 @@ NOT_OF_LIBKDUMPFILE = ('armhf',)
 OF_PEER = ('arm64-6.1', 'armhf-6.1', 'armhf-6.12', 'i386-6.1-pae', 'i386-6.1-nopae', 'i386-6.1-highmem', 's390x-6.1',
            's390x-6.12', 's390x-7', 'ppc64el-6.1', 'ppc64el-6.1-hash', 'ppc64el-6.12-hash', 'ppc64el-6.12-64k')
 LEVELS_OF_PEER = (1, 2, 4, 8, 16, 31)
+FORMS_OF_ALL = ('flat', 'flat zstd', 'split in 3', 'dedup', 'elf', 'flat elf')
 MODULE_NAME_WITHIN = 64     # bytes of struct module: its state, a list head, then its name
 UTSNAME_FIELD = 65
 
@@ -47,6 +48,10 @@ def unmarked(core: env.Vmcore) -> bits.PfnSet:
     which is kept therefore."""
     known = core.source.info('NUMBER(PAGE_OFFLINE_MAPCOUNT_VALUE)')
     return 0 if known else core.flags.of('offline')
+
+
+def not_zero(dump: str) -> dict[int, bytes]:
+    return {pfn: data for pfn, data in kdump.read(dump).pages() if data.count(0) != len(data)}
 
 
 def peer_of(arch: str) -> str:
@@ -148,6 +153,21 @@ class Architectures(unittest.TestCase):
             dumps.forget(core, 31, 'zlib')
         self.each(check)
 
+    def test_a_dump_of_every_form_is_the_same_dump(self) -> None:
+        def check(core: env.Vmcore) -> None:
+            direct = dumps.path(core, 31)
+            for name in FORMS_OF_ALL:
+                form = forms.FORMS[name]
+                files = forms.make(form, 31, [core.path], os.path.join(dumps.folder, 'form'))
+                (again,) = forms.make(forms.FORMS['kdump lzo'], 31, files, os.path.join(dumps.folder, 'again'))
+                if form.elf:    # which holds no long rows of zero pages
+                    self.assertEqual(not_zero(again), not_zero(direct), name)
+                else:
+                    self.assertEqual(forms.digest(again), forms.digest(direct), name)
+                forms.remove([*files, again])
+            dumps.forget(core, 31)
+        self.each(check)
+
     def test_libkdumpfile_reads_the_bytes_of_the_source(self) -> None:
         def check(core: env.Vmcore) -> None:
             if core.facts['arch'] in NOT_OF_LIBKDUMPFILE:
@@ -171,8 +191,6 @@ class Architectures(unittest.TestCase):
             self.assertEqual(text[:len(own)], own)
             self.assertLess(text[len(own):].count('\n'), 20, 'much was logged while the page flags were saved')
         self.each(check)
-
-
 
     def test_an_address_of_the_image_leads_to_its_bytes(self) -> None:
         def check(core: env.Vmcore) -> None:

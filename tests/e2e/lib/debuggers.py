@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""crash and drgn on a dump: what they print, as text to compare."""
+"""crash, drgn and gdb on a dump: what they print, as text to compare, and the memory that they see."""
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 
@@ -23,6 +24,78 @@ prog.set_core_dump(sys.argv[1])
 prog.load_debug_info([sys.argv[2]])
 json.dump(sorted([int(t.pid), t.comm.string_().decode()] for t in for_each_task(prog)), sys.stdout)
 '''
+
+
+# The same: DUMP, then "text" or "pointer", then the address.
+READ_MEMORY = r'''
+import sys
+try:
+    import drgn
+except ImportError as error:
+    print(error, file=sys.stderr)
+    sys.exit(77)
+prog = drgn.Program()
+prog.set_core_dump(sys.argv[1])
+what, address = sys.argv[2], int(sys.argv[3])
+if what == 'pointer':
+    print(prog.read_word(address))
+else:
+    text = b''
+    while b'\0' not in text:
+        text += prog.read(address + len(text), 1)
+    print(text[:-1].decode())
+'''
+
+
+class Memory:
+    """What a reader sees at virtual addresses, without the kernel's debug info."""
+
+    def __init__(self, dump: str) -> None:
+        self.dump = dump
+
+    def text(self, address: int) -> str:
+        """Up to the first zero."""
+        raise NotImplementedError
+
+    def pointer(self, address: int) -> int:
+        raise NotImplementedError
+
+
+class DrgnMemory(Memory):
+    def text(self, address: int) -> str:
+        return self._read('text', address)
+
+    def pointer(self, address: int) -> int:
+        return int(self._read('pointer', address))
+
+    def _read(self, what: str, address: int) -> str:
+        done = run.run('/usr/bin/python3', '-c', READ_MEMORY, self.dump, what, str(address))
+        if done.status == 77:
+            raise env.missing(f'no drgn (python3-drgn): {done.err.strip()}')
+        if done.status != 0:
+            raise AssertionError(f'drgn failed:\n{done}')
+        return done.out.removesuffix('\n')
+
+
+class GdbMemory(Memory):
+    """gdb-multiarch's. It sees ELF cores alone."""
+
+    def text(self, address: int) -> str:
+        # x/s wants a type of the architecture, not of C, which "char *" would be
+        found = re.match(r'0x[0-9a-f]+:\s+"(.*)"$', self._examine('s', address))
+        return found[1] if found else ''
+
+    def pointer(self, address: int) -> int:
+        return int(self._examine('a', address).split()[1], 16)
+
+    def _examine(self, form: str, address: int) -> str:
+        if not shutil.which('gdb-multiarch'):
+            raise env.missing('no gdb-multiarch')
+        done = run.run('gdb-multiarch', '-q', '-nx', '-batch', '-ex', 'set print elements 4096', '-ex',
+                       f'x/{form} {address:#x}', '-c', self.dump)
+        if done.status != 0:
+            raise AssertionError(f'gdb failed:\n{done}')
+        return done.out.splitlines()[-1]
 
 
 def vmlinux_of(core: env.Vmcore) -> str:
