@@ -105,15 +105,16 @@ def vmlinux_of(core: env.Vmcore) -> str:
     return path
 
 
-def crash_program() -> str:
-    """crash 9: bookworm's 8.0.2 finds only the idle tasks of today's 6.1 kernels."""
-    path = env.peer_tool('crash-sid')
+def crash_program(arch: str = '') -> str:
+    """crash 9: bookworm's 8.0.2 finds only the idle tasks of today's 6.1 kernels. `arch`: of another architecture."""
+    name = f'crash-sid-{arch}' if arch else 'crash-sid'
+    path = env.peer_tool(name)
     if not path:
-        raise env.missing('no crash-sid in peers/')
+        raise env.missing(f'no {name} in peers/')
     return path
 
 
-def crash(dump: str | list[str], vmlinux: str, commands: tuple[str, ...]) -> dict[str, str]:
+def crash(dump: str | list[str], vmlinux: str, commands: tuple[str, ...], program: str = '') -> dict[str, str]:
     """What each command prints. A list is a split set."""
     dumps = [dump] if isinstance(dump, str) else dump
     folder = tempfile.mkdtemp(dir=env.scratch())
@@ -122,7 +123,7 @@ def crash(dump: str | list[str], vmlinux: str, commands: tuple[str, ...]) -> dic
     with open(script, 'w', encoding='ascii') as file:
         file.writelines(f'{command} > {output}\n' for command, output in zip(commands, outputs))
         file.write('quit\n')
-    done = run.run(crash_program(), '-s', '-i', script, vmlinux, *dumps, cwd=folder)
+    done = run.run(program or crash_program(), '-s', '-i', script, vmlinux, *dumps, cwd=folder)
     printed = {}
     for command, output in zip(commands, outputs):
         if not os.path.exists(output):
