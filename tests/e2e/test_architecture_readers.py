@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import unittest
-from collections.abc import Callable
 
 from lib import debuggers, env, kallsyms
+from lib.architectures import EachArchitecture
 from lib.dumps import Dumps
 
 # drgn 0.0.22 reads a kdump-compressed dump through libkdumpfile 0.5, which does not translate the addresses of the
@@ -49,17 +49,7 @@ def command_line_at(core: env.Vmcore) -> int | None:
     return symbol and symbol.address
 
 
-class Readers(unittest.TestCase):
-    def each(self, check: Callable[[env.Vmcore], None]) -> None:
-        found = 0
-        for name in env.other_architectures():
-            with self.subTest(name):
-                core = env.vmcore_of_any_architecture(name)
-                found += 1
-                check(core)
-        if not found:
-            raise env.missing('no vmcore of another architecture')
-
+class Readers(EachArchitecture):
     def expect(self, core: env.Vmcore, reader: debuggers.Memory) -> None:
         self.assertEqual(reader.text(release_at(core)), core.release)
         pointer = command_line_at(core)

@@ -11,9 +11,9 @@ import re
 import struct
 import tempfile
 import unittest
-from collections.abc import Callable
 
 from lib import bits, env, forms, judge, kallsyms, kdump, kmsg, run
+from lib.architectures import EachArchitecture
 from lib.dumps import Dumps
 
 LEVELS = (1, 16, 31)
@@ -95,17 +95,7 @@ def pointer(core: env.Vmcore, address: int) -> int:
     return struct.unpack(core.source.headers.order + {32: 'I', 64: 'Q'}[bits_of], raw)[0]
 
 
-class Architectures(unittest.TestCase):
-    def each(self, check: Callable[[env.Vmcore], None]) -> None:
-        found = 0
-        for name in env.other_architectures():
-            with self.subTest(name):
-                core = env.vmcore_of_any_architecture(name)
-                found += 1
-                check(core)
-        if not found:
-            raise env.missing('no vmcore of another architecture')
-
+class Architectures(EachArchitecture):
     def test_kept_pages_are_those_of_the_guests_own_flags(self) -> None:
         def check(core: env.Vmcore) -> None:
             memory = core.source.present()

@@ -10,8 +10,8 @@ import tempfile
 
 from . import bits, env, run
 
-# Runs under the distribution's Python, which has drgn, whatever Python runs the tests.
-LIST_TASKS = r'''
+# These run under the distribution's Python, which has drgn, whatever Python runs the tests: DUMP first.
+OPEN_DUMP = r'''
 import json, sys
 try:
     import drgn
@@ -21,21 +21,14 @@ except ImportError as error:
     sys.exit(77)
 prog = drgn.Program()
 prog.set_core_dump(sys.argv[1])
+'''
+# then VMLINUX
+LIST_TASKS = OPEN_DUMP + r'''
 prog.load_debug_info([sys.argv[2]])
 json.dump(sorted([int(t.pid), t.comm.string_().decode()] for t in for_each_task(prog)), sys.stdout)
 '''
-
-
-# The same: DUMP, then "text" or "pointer", then the address.
-READ_MEMORY = r'''
-import sys
-try:
-    import drgn
-except ImportError as error:
-    print(error, file=sys.stderr)
-    sys.exit(77)
-prog = drgn.Program()
-prog.set_core_dump(sys.argv[1])
+# then "text" or "pointer", and the address
+READ_MEMORY = OPEN_DUMP + r'''
 what, address = sys.argv[2], int(sys.argv[3])
 if what == 'pointer':
     print(prog.read_word(address))
