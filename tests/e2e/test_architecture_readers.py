@@ -16,7 +16,8 @@ from lib.dumps import Dumps
 # others: no riscv64, mips64 or loongarch64, no s390x since 6.10, no ppc64 of 4 KiB pages, no 32 bits.
 DRGN_OPENS_KDUMP = ('arm64-6.1', 'arm64-6.12', 'arm64-6.12-16k', 'arm64-6.12-va48', 'arm64-7', 's390x-6.1',
                     'ppc64el-6.1', 'ppc64el-6.1-hash', 'ppc64el-6.12-64k')
-# gdb 13 ends with an internal error at any core of a MIPS kernel, and does not know loongarch64.
+# gdb 13 ends with an internal error at a core of mips64 that has no registers, ours as QEMU's, and does not know
+# loongarch64.
 NOT_OF_GDB = ('mips64el', 'loong64')
 # Of sid's crash 9.0.2 of their architecture, run by QEMU, which takes half a minute for each. Of the kernels of 6.12 it
 # finds no modules on arm64; sid's armhf reads headers with times of 64 bits alone; i386 with KASLR it never knew.
