@@ -9,8 +9,7 @@ import os
 import unittest
 
 from lib import debuggers, env, kallsyms
-from lib.architectures import EachArchitecture
-from lib.dumps import Dumps
+from lib.architectures import EachArchitecture, utsname_at
 
 # drgn 0.0.22 reads a kdump-compressed dump through libkdumpfile 0.5, which does not translate the addresses of the
 # others: no riscv64, mips64 or loongarch64, no s390x since 6.10, no ppc64 of 4 KiB pages, no 32 bits.
@@ -24,25 +23,6 @@ NOT_OF_GDB = ('mips64el', 'loong64')
 # too long.
 CRASH_OPENS = ('s390x-6.12', 'ppc64el-6.12')
 CRASH_COMMANDS = ('sys', 'bt -a', 'ps', 'mod', 'log')
-UTSNAME_FIELD = 65
-
-dumps: Dumps
-
-
-def setUpModule() -> None:
-    global dumps
-    env.program()
-    dumps = Dumps()
-
-
-def tearDownModule() -> None:
-    dumps.close()
-
-
-def release_at(core: env.Vmcore) -> int:
-    """Where the kernel's release stands, in the image."""
-    return (int(core.source.info('SYMBOL(init_uts_ns)'), 16) + int(core.source.info('OFFSET(uts_namespace.name)'))
-            + 2 * UTSNAME_FIELD)
 
 
 def command_line_at(core: env.Vmcore) -> int | None:
@@ -53,26 +33,26 @@ def command_line_at(core: env.Vmcore) -> int | None:
 
 class Readers(EachArchitecture):
     def expect(self, core: env.Vmcore, reader: debuggers.Memory) -> None:
-        self.assertEqual(reader.text(release_at(core)), core.release)
+        self.assertEqual(reader.text(utsname_at(core, 2)), core.release)
         pointer = command_line_at(core)
         if pointer:
             self.assertEqual(reader.text(reader.pointer(pointer)), core.facts['guest']['cmdline'].rstrip('\n'))
 
     def test_drgn(self) -> None:
         def check(core: env.Vmcore) -> None:
-            self.expect(core, debuggers.DrgnMemory(dumps.path(core, 31, 'none', '-E')))
-            dumps.forget(core, 31, 'none', '-E')
+            self.expect(core, debuggers.DrgnMemory(self.dumps.path(core, 31, 'none', '-E')))
+            self.dumps.forget(core, 31, 'none', '-E')
             if core.name in DRGN_OPENS_KDUMP:
-                self.expect(core, debuggers.DrgnMemory(dumps.path(core, 31)))
-                dumps.forget(core, 31)
+                self.expect(core, debuggers.DrgnMemory(self.dumps.path(core, 31)))
+                self.dumps.forget(core, 31)
         self.each(check)
 
     def test_gdb(self) -> None:
         def check(core: env.Vmcore) -> None:
             if core.facts['arch'] in NOT_OF_GDB:
                 return
-            self.expect(core, debuggers.GdbMemory(dumps.path(core, 31, 'none', '-E')))
-            dumps.forget(core, 31, 'none', '-E')
+            self.expect(core, debuggers.GdbMemory(self.dumps.path(core, 31, 'none', '-E')))
+            self.dumps.forget(core, 31, 'none', '-E')
         self.each(check)
 
     @unittest.skipUnless(os.environ.get('VMSIFT_ARCHITECTURES') == '1', 'takes minutes, and gigabytes of debug info')
@@ -81,7 +61,7 @@ class Readers(EachArchitecture):
             with self.subTest(name):
                 core = env.vmcore_of_any_architecture(name)
                 vmlinux, program = debuggers.vmlinux_of(core), debuggers.crash_program(core.facts['arch'])
-                whole, sifted = (debuggers.crash(dumps.path(core, level), vmlinux, CRASH_COMMANDS, program)
+                whole, sifted = (debuggers.crash(self.dumps.path(core, level), vmlinux, CRASH_COMMANDS, program)
                                  for level in (0, 31))
                 self.assertIn(core.release, whole['sys'])
                 self.assertGreater(len(debuggers.tasks_of_ps(whole['ps'])), 60)

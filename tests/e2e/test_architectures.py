@@ -13,8 +13,7 @@ import tempfile
 import unittest
 
 from lib import bits, env, forms, judge, kallsyms, kdump, kmsg, run
-from lib.architectures import EachArchitecture
-from lib.dumps import Dumps
+from lib.architectures import EachArchitecture, utsname_at
 
 LEVELS = (1, 16, 31)
 # Where an architecture maps all memory, if that is the same in every kernel and boot.
@@ -28,19 +27,6 @@ OF_PEER = ('arm64-6.1', 'armhf-6.1', 'armhf-6.12', 'i386-6.1-pae', 'i386-6.1-nop
 LEVELS_OF_PEER = (1, 2, 4, 8, 16, 31)
 FORMS_OF_ALL = ('flat', 'flat zstd', 'split in 3', 'dedup', 'elf', 'flat elf')
 MODULE_NAME_WITHIN = 64     # bytes of struct module: its state, a list head, then its name
-UTSNAME_FIELD = 65
-
-dumps: Dumps
-
-
-def setUpModule() -> None:
-    global dumps
-    env.program()
-    dumps = Dumps()
-
-
-def tearDownModule() -> None:
-    dumps.close()
 
 
 def unmarked(core: env.Vmcore) -> bits.PfnSet:
@@ -100,13 +86,13 @@ class Architectures(EachArchitecture):
         def check(core: env.Vmcore) -> None:
             memory = core.source.present()
             for level in LEVELS:
-                dump = dumps.read(core, level)
+                dump = self.dumps.read(core, level)
                 self.assertEqual(dump.first_pfn, core.source.first_pfn)
                 self.assertEqual(judge.format_faults(dump, core.source), [])
                 faults = judge.oracle_faults(core.flags, memory & ~unmarked(core), dump.kept, level)
                 if faults:
                     self.fail('\n'.join(faults))
-                dumps.forget(core, level)
+                self.dumps.forget(core, level)
         self.each(check)
 
     def test_kept_pages_are_those_of_makedumpfile(self) -> None:
@@ -115,15 +101,15 @@ class Architectures(EachArchitecture):
                 return
             program = peer_of(core.facts['arch'])
             for level in LEVELS_OF_PEER:
-                target = os.path.join(dumps.folder, 'peer')
+                target = os.path.join(self.dumps.folder, 'peer')
                 done = run.run(program, '-d', str(level), '--message-level', '4', core.path, target)
                 self.assertEqual(done.status, 0, done)
                 theirs = kdump.read(target)
                 os.unlink(target)
                 # Where no bit names a class, makedumpfile reads no struct page, and keeps what must not be read.
                 either = core.flags.of('offline', 'hwpoison') if level == 1 else 0
-                first, second = dumps.read(core, level).kept | either, theirs.kept | either
-                dumps.forget(core, level)
+                first, second = self.dumps.read(core, level).kept | either, theirs.kept | either
+                self.dumps.forget(core, level)
                 self.assertEqual(first, second, f'level {level}, vmsift first, makedumpfile second:\n'
                                  + judge.differences(first, second, core.flags))
         self.each(check)
@@ -131,7 +117,7 @@ class Architectures(EachArchitecture):
     def test_kept_pages_have_the_bytes_of_the_source(self) -> None:
         def check(core: env.Vmcore) -> None:
             page = core.source.page
-            dump = dumps.read(core, 31, 'zlib')
+            dump = self.dumps.read(core, 31, 'zlib')
             pages = 0
             with open(core.path, 'rb') as file:
                 for pfn, data in dump.pages():
@@ -140,31 +126,31 @@ class Architectures(EachArchitecture):
                     pages += 1
             self.assertEqual(pages, dump.kept_count)
             self.assertGreater(pages, 100)
-            dumps.forget(core, 31, 'zlib')
+            self.dumps.forget(core, 31, 'zlib')
         self.each(check)
 
     def test_a_dump_of_every_form_is_the_same_dump(self) -> None:
         def check(core: env.Vmcore) -> None:
-            direct = dumps.path(core, 31)
+            direct = self.dumps.path(core, 31)
             for name in FORMS_OF_ALL:
                 form = forms.FORMS[name]
-                files = forms.make(form, 31, [core.path], os.path.join(dumps.folder, 'form'))
-                (again,) = forms.make(forms.FORMS['kdump lzo'], 31, files, os.path.join(dumps.folder, 'again'))
+                files = forms.make(form, 31, [core.path], os.path.join(self.dumps.folder, 'form'))
+                (again,) = forms.make(forms.FORMS['kdump lzo'], 31, files, os.path.join(self.dumps.folder, 'again'))
                 if form.elf:    # which holds no long rows of zero pages
                     self.assertEqual(not_zero(again), not_zero(direct), name)
                 else:
                     self.assertEqual(forms.digest(again), forms.digest(direct), name)
                 forms.remove([*files, again])
-            dumps.forget(core, 31)
+            self.dumps.forget(core, 31)
         self.each(check)
 
     def test_libkdumpfile_reads_the_bytes_of_the_source(self) -> None:
         def check(core: env.Vmcore) -> None:
             if core.facts['arch'] in NOT_OF_LIBKDUMPFILE:
                 return
-            dump = dumps.read(core, 31)
+            dump = self.dumps.read(core, 31)
             result = run.compare_pages(dump.path, core.path)
-            dumps.forget(core, 31)
+            self.dumps.forget(core, 31)
             self.assertTrue(result.clean, f'{result.counts}\n{result.wrong}')
             self.assertEqual(bits.from_bitmap(result.readable), dump.kept)
         self.each(check)
@@ -184,11 +170,9 @@ class Architectures(EachArchitecture):
 
     def test_an_address_of_the_image_leads_to_its_bytes(self) -> None:
         def check(core: env.Vmcore) -> None:
-            names = int(core.source.info('SYMBOL(init_uts_ns)'), 16)
-            names += int(core.source.info('OFFSET(uts_namespace.name)'))
-            self.assertEqual(bytes_at(core, names, 6), b'Linux\0')
+            self.assertEqual(bytes_at(core, utsname_at(core, 0), 6), b'Linux\0')
             release = core.release.encode() + b'\0'
-            self.assertEqual(bytes_at(core, names + 2 * UTSNAME_FIELD, len(release)), release)
+            self.assertEqual(bytes_at(core, utsname_at(core, 2), len(release)), release)
             banner = kallsyms.named(kallsyms.load(core), 'linux_banner')
             if banner:      # not where a kernel was built to list its functions alone
                 expected = b'Linux version ' + core.release.encode()

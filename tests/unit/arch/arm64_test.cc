@@ -2,6 +2,8 @@
 // arm64: what notes of each layout say, and tables entry by entry (Arm ARM DDI 0487, D8.3).
 #include "arch/arch.h"
 #include "mm-model/address_space.h"
+#include "tests/unit/arch/scattered_pages.h"
+#include "tests/unit/support/entry_walk.h"
 #include "tests/unit/support/note.h"
 #include "tests/unit/support/synthetic_kernel.h"
 
@@ -16,6 +18,7 @@ namespace {
 using test::KernelShape;
 using test::Note;
 using test::SyntheticKernel;
+using test::walk;
 
 const Arch& arm64() {
   return *find_arch(EM_AARCH64, "", 8);
@@ -99,16 +102,6 @@ TEST(Arm64, NumbersThatCannotBeAreErrorsWithBothValues) {
 }
 
 // ---- tables ----
-
-std::optional<Translation> walk(const PageTable& table, std::uint64_t vaddr,
-                                const std::vector<std::uint64_t>& entries) {
-  std::size_t next = 0;  // each table is asked for one entry
-  return walk_page_table(table, {vaddr}, [&](PhysAddr, std::span<std::byte> into) {
-    if (next == entries.size()) return false;
-    store(into.data(), entries[next++], table.order);
-    return true;
-  });
-}
 
 PageTable table_of(const char* name, std::size_t page_size = 4096) {
   return layout_of(Note::real(name), page_size)->table;
@@ -226,7 +219,7 @@ INSTANTIATE_TEST_SUITE_P(Variants, Arm64Kernel, testing::ValuesIn(kVariants),
 
 TEST_P(Arm64Kernel, TheNoteAndTheTablesAgree) {
   SyntheticKernel kernel(shape_of(GetParam()));
-  const auto layout = arm64().detect_layout(kernel.memory, Vmcoreinfo(kernel.note.text()));
+  const auto layout = kernel.layout();
   ASSERT_TRUE(layout) << layout.message();
   EXPECT_EQ(layout->table.root, kernel.pgd());
   AddressSpace memory(*layout, kernel.memory);
@@ -244,32 +237,20 @@ TEST_P(Arm64Kernel, TheNoteAndTheTablesAgree) {
 // vmalloc: neighbours are scattered in memory.
 TEST_P(Arm64Kernel, ScatteredPagesAreReadInOne) {
   SyntheticKernel kernel(shape_of(GetParam()));
-  const std::uint64_t page = kernel.machine().page();
   const unsigned used = static_cast<unsigned>(std::countl_one(kernel.machine().direct));
   const bool upper = std::string_view(GetParam().name).starts_with("old");
   const VirtAddr start{upper ? ~std::uint64_t{0} << (65 - used)
                              : kernel.machine().image + 0x40000000};
-  const std::array<Pfn, 3> pages = {0x60, 0x50, 0x70};
-  for (std::size_t i = 0; i < pages.size(); ++i) {
-    kernel.map(start + i * page, kernel.own(pages[i]), GetParam().page_shift);
-    kernel.memory.put(kernel.own(pages[i]), std::uint32_t(i + 1));
-    kernel.memory.put(kernel.own(pages[i]) + (page - 4), std::uint32_t(0x100 + i));
-  }
-  const auto layout = arm64().detect_layout(kernel.memory, Vmcoreinfo(kernel.note.text()));
+  const test::ScatteredPages pages(kernel, start);
+  const auto layout = kernel.layout();
   ASSERT_TRUE(layout) << layout.message();
   AddressSpace memory(*layout, kernel.memory);
-  std::vector<std::byte> all(3 * page);
-  ASSERT_TRUE(memory.read(start, all));
-  for (std::size_t i = 0; i < pages.size(); ++i) {
-    EXPECT_EQ(load<std::uint32_t>(&all[i * page], ByteOrder::little), i + 1);
-    EXPECT_EQ(load<std::uint32_t>(&all[(i + 1) * page - 4], ByteOrder::little), 0x100 + i);
-  }
-  EXPECT_FALSE(memory.translate(start + 3 * page));
+  pages.expect_in(memory);
 }
 
 TEST(Arm64, TaggedPointersAreUntagged) {
   SyntheticKernel kernel(shape_of({"", 12}));
-  const auto layout = arm64().detect_layout(kernel.memory, Vmcoreinfo(kernel.note.text()));
+  const auto layout = kernel.layout();
   AddressSpace memory(*layout, kernel.memory);
   const VirtAddr tagged{kernel.direct(kernel.own(5)).value & ~(std::uint64_t{0x0f} << 56)};
   EXPECT_EQ(memory.translate(tagged)->paddr, kernel.own(5));
@@ -280,7 +261,7 @@ TEST(Arm64, TaggedPointersAreUntagged) {
 TEST(Arm64, APhysOffsetThatTheTablesContradictIsAnError) {
   SyntheticKernel kernel(shape_of({"", 12}));
   kernel.note.set("NUMBER(PHYS_OFFSET)", "0x3fe00000");
-  const auto layout = arm64().detect_layout(kernel.memory, Vmcoreinfo(kernel.note.text()));
+  const auto layout = kernel.layout();
   ASSERT_FALSE(layout);
   EXPECT_NE(layout.message().find("PHYS_OFFSET"), std::string::npos) << layout.message();
 }
@@ -289,7 +270,7 @@ TEST(Arm64, APhysOffsetThatTheTablesContradictIsAnError) {
 TEST(Arm64, AnOldLayoutWithoutItsTablesIsAnError) {
   SyntheticKernel kernel(shape_of({"oldest", 12}));
   kernel.memory.put<std::uint64_t>(kernel.pgd() + 256 * 8, 0);
-  const auto layout = arm64().detect_layout(kernel.memory, Vmcoreinfo(kernel.note.text()));
+  const auto layout = kernel.layout();
   ASSERT_FALSE(layout);
   EXPECT_NE(layout.message().find("VA_BITS"), std::string::npos) << layout.message();
 }

@@ -2,13 +2,13 @@
 // arm: where PAGE_OFFSET is in memory, and tables entry by entry (Arm ARM DDI 0406, B3.5 and B3.6).
 #include "arch/arch.h"
 #include "mm-model/address_space.h"
+#include "tests/unit/arch/scattered_pages.h"
+#include "tests/unit/support/entry_walk.h"
 #include "tests/unit/support/note.h"
 #include "tests/unit/support/synthetic_kernel.h"
 
 #include <elf.h>
 #include <gtest/gtest.h>
-
-#include <array>
 
 namespace vmsift {
 namespace {
@@ -16,6 +16,7 @@ namespace {
 using test::KernelShape;
 using test::Note;
 using test::SyntheticKernel;
+using test::walk;
 
 const Arch& arm() {
   return *find_arch(EM_ARM, "", 4);
@@ -128,17 +129,6 @@ TEST(Arm, BadNotes) {
 
 // ---- tables ----
 
-template <class Entry>
-std::optional<Translation> walk(const PageTable& table, std::uint64_t vaddr,
-                                const std::vector<Entry>& entries) {
-  std::size_t next = 0;
-  return walk_page_table(table, {vaddr}, [&](PhysAddr, std::span<std::byte> into) {
-    if (next == entries.size() || into.size() != sizeof(Entry)) return false;
-    store(into.data(), entries[next++], table.order);
-    return true;
-  });
-}
-
 TEST(Arm, ShortDescriptors) {
   using Entries = std::vector<std::uint32_t>;
   const PageTable table = Machine(kShort, 0x40000000).layout()->table;
@@ -205,23 +195,13 @@ TEST_P(ArmKernel, ScatteredPagesAreReadInOne) {
     shape.order = order;
     SyntheticKernel kernel(shape);
     const VirtAddr start{0xf0801000};
-    const std::array<Pfn, 3> pages = {0x60, 0x50, 0x70};
-    for (std::size_t i = 0; i < pages.size(); ++i) {
-      kernel.map(start + i * 4096, kernel.own(pages[i]), 12);
-      kernel.memory.put(kernel.own(pages[i]) + 4092, std::uint32_t(0x100 + i));
-    }
-    const auto layout = arm().detect_layout(kernel.memory, Vmcoreinfo(kernel.note.text()));
+    const test::ScatteredPages pages(kernel, start);
+    const auto layout = kernel.layout();
     ASSERT_TRUE(layout) << layout.message();
     EXPECT_EQ(layout->linear.at(0).vaddr.value, kernel.machine().direct);
     EXPECT_EQ(layout->linear.at(0).size, std::uint64_t{128} << 20) << "not what vmalloc() has";
     AddressSpace memory(*layout, kernel.memory);
-    std::vector<std::byte> all(3 * 4096);
-    ASSERT_TRUE(memory.read(start, all));
-    for (std::size_t i = 0; i < pages.size(); ++i) {
-      EXPECT_EQ(load<std::uint32_t>(&all[i * 4096 + 4092], order), 0x100 + i);
-    }
-    EXPECT_FALSE(memory.translate(start + 3 * 4096));
-    EXPECT_FALSE(memory.translate({start.value - 4096}));
+    pages.expect_in(memory);
     EXPECT_EQ(memory.translate(kernel.image(kernel.own(0x210)))->paddr, kernel.own(0x210));
   }
 }

@@ -3,13 +3,13 @@
 // 4.3 and 4.4).
 #include "arch/arch.h"
 #include "mm-model/address_space.h"
+#include "tests/unit/arch/scattered_pages.h"
+#include "tests/unit/support/entry_walk.h"
 #include "tests/unit/support/note.h"
 #include "tests/unit/support/synthetic_kernel.h"
 
 #include <elf.h>
 #include <gtest/gtest.h>
-
-#include <array>
 
 namespace vmsift {
 namespace {
@@ -17,6 +17,7 @@ namespace {
 using test::KernelShape;
 using test::Note;
 using test::SyntheticKernel;
+using test::walk;
 
 constexpr const char* kPae = "i386-6.1.0-50-686-pae";
 constexpr const char* kNoPae = "i386-6.1.0-50-686";
@@ -153,19 +154,6 @@ TEST(I386, BadNotes) {
 
 // ---- tables ----
 
-template <class Entry>
-std::optional<Translation> walk(const PageTable& table, std::uint64_t vaddr,
-                                const std::vector<Entry>& entries,
-                                std::vector<std::uint64_t>* asked = nullptr) {
-  std::size_t next = 0;
-  return walk_page_table(table, {vaddr}, [&](PhysAddr at, std::span<std::byte> into) {
-    if (asked != nullptr) asked->push_back(at.value);
-    if (next == entries.size() || into.size() != sizeof(Entry)) return false;
-    store(into.data(), entries[next++], table.order);
-    return true;
-  });
-}
-
 TEST(I386, TwoLevels) {
   using Entries = std::vector<std::uint32_t>;
   const Machine machine(kNoPae);
@@ -239,23 +227,13 @@ TEST_P(I386Kernel, ScatteredPagesAreReadInOne) {
   shape.sections = 1;
   SyntheticKernel kernel(shape);
   const VirtAddr start{0xf8801000};
-  const std::array<Pfn, 3> pages = {0x60, 0x50, 0x70};
-  for (std::size_t i = 0; i < pages.size(); ++i) {
-    kernel.map(start + i * 4096, kernel.own(pages[i]), 12);
-    kernel.memory.put(kernel.own(pages[i]) + 4092, std::uint32_t(0x100 + i));
-  }
-  const auto layout = i386().detect_layout(kernel.memory, Vmcoreinfo(kernel.note.text()));
+  const test::ScatteredPages pages(kernel, start);
+  const auto layout = kernel.layout();
   ASSERT_TRUE(layout) << layout.message();
   EXPECT_EQ(layout->linear.at(0).vaddr.value, kernel.machine().direct);
   EXPECT_EQ(layout->linear.at(0).size, std::uint64_t{128} << 20) << "not what vmalloc() has";
   AddressSpace memory(*layout, kernel.memory);
-  std::vector<std::byte> all(3 * 4096);
-  ASSERT_TRUE(memory.read(start, all));
-  for (std::size_t i = 0; i < pages.size(); ++i) {
-    EXPECT_EQ(load<std::uint32_t>(&all[i * 4096 + 4092], ByteOrder::little), 0x100 + i);
-  }
-  EXPECT_FALSE(memory.translate(start + 3 * 4096));
-  EXPECT_FALSE(memory.translate({start.value - 4096}));
+  pages.expect_in(memory);
 }
 
 }  // namespace

@@ -10,21 +10,11 @@
 namespace vmsift {
 namespace {
 
-constexpr std::uint16_t kLoongarch = 258;
-
-const Arch& loongarch64() {
-  return *find_arch(kLoongarch, "", 8);
-}
-
 test::KernelShape shape(unsigned page_shift, const char* variant) {
   test::KernelShape s{.sections = 1, .page_shift = page_shift};
   s.machine = "loongarch64";
   s.variant = variant;
   return s;
-}
-
-Result<AddressLayout> layout_of(const test::SyntheticKernel& k) {
-  return loongarch64().detect_layout(k.memory, Vmcoreinfo(k.note.text()));
 }
 
 TEST(Loongarch64, LevelsAreCounted) {
@@ -37,7 +27,7 @@ TEST(Loongarch64, LevelsAreCounted) {
        {Kernel{12, "", 3}, Kernel{12, "4-level", 4}, Kernel{14, "", 3}, Kernel{14, "2-level", 2},
         Kernel{16, "", 3}, Kernel{16, "2-level", 2}}) {
     const test::SyntheticKernel k(shape(kernel.page_shift, kernel.variant));
-    const auto layout = layout_of(k);
+    const auto layout = k.layout();
     ASSERT_TRUE(layout) << layout.message();
     ASSERT_EQ(layout->table.levels.size(), kernel.levels);
     EXPECT_EQ(layout->table.levels.back().shift, kernel.page_shift);
@@ -48,20 +38,20 @@ TEST(Loongarch64, LevelsAreCounted) {
 
 TEST(Loongarch64, LevelsThatNoKernelHasAreAnError) {
   const test::SyntheticKernel two(shape(12, "2-level"));  // pages of 4 KiB have 3 or 4
-  ASSERT_FALSE(layout_of(two));
-  EXPECT_NE(layout_of(two).message().find("2 levels"), std::string::npos);
+  ASSERT_FALSE(two.layout());
+  EXPECT_NE(two.layout().message().find("2 levels"), std::string::npos);
   test::SyntheticKernel unreadable(shape(14, ""));
   unreadable.memory.set_unreadable(unreadable.pgd().value >> 14);
-  ASSERT_FALSE(layout_of(unreadable));
-  EXPECT_NE(layout_of(unreadable).message().find("swapper_pg_dir"), std::string::npos);
+  ASSERT_FALSE(unreadable.layout());
+  EXPECT_NE(unreadable.layout().message().find("swapper_pg_dir"), std::string::npos);
 }
 
 TEST(Loongarch64, TheRootIsAPageInTheWindow) {
   test::SyntheticKernel k(shape(14, ""));
   for (const char* value : {"9000000000c00008", "ffff800000c00000", "c00000", "9001000000c00000"}) {
     k.note.set("SYMBOL(swapper_pg_dir)", value);
-    ASSERT_FALSE(layout_of(k)) << value;
-    EXPECT_NE(layout_of(k).message().find("swapper_pg_dir"), std::string::npos);
+    ASSERT_FALSE(k.layout()) << value;
+    EXPECT_NE(k.layout().message().find("swapper_pg_dir"), std::string::npos);
   }
   EXPECT_TRUE(test::Note::real("loong64-7.2.13+deb14-loong64").get("SYMBOL(swapper_pg_dir)"));
 }
@@ -70,7 +60,7 @@ TEST(Loongarch64, WindowsAndWhatTablesMap) {
   test::SyntheticKernel k(shape(14, ""));
   const std::uint64_t vmalloc = 0xffff800082008000;
   for (std::uint64_t i = 0; i < 8; ++i) k.map({vmalloc + i * 16384}, k.own(0x1f0 - 3 * i), 14);
-  const auto layout = layout_of(k);
+  const auto layout = k.layout();
   ASSERT_TRUE(layout) << layout.message();
   AddressSpace memory(*layout, k.memory);
   for (std::uint64_t i = 0; i < 8; ++i) {
@@ -92,7 +82,7 @@ TEST(Loongarch64, WindowsAndWhatTablesMap) {
 
 TEST(Loongarch64, Entries) {
   const test::SyntheticKernel k(shape(14, ""));
-  const PageTable table = layout_of(k)->table;
+  const PageTable table = k.layout()->table;
   const PageTableLevel root = table.levels[0], middle = table.levels[1], last = table.levels[2];
   constexpr std::uint64_t kPresent = 0x80, kHuge = 0x40, kHigh = 0xf800000000000000;
   const auto page = table.decode(0x0000abcdef124000 | kPresent | 0x17f | kHigh, last, table);

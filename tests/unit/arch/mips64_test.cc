@@ -28,10 +28,6 @@ test::KernelShape shape(unsigned page_shift, const char* variant = "",
   return s;
 }
 
-Result<AddressLayout> layout_of(const test::SyntheticKernel& k) {
-  return mips64().detect_layout(k.memory, Vmcoreinfo(k.note.text()));
-}
-
 TEST(Mips64, TheWordSizeTellsItFromMips) {
   EXPECT_EQ(mips64().name, "mips64");
   EXPECT_NE(find_arch(EM_MIPS, "", 4), &mips64());
@@ -43,7 +39,7 @@ TEST(Mips64, EntriesOfAnyPageSizeAndByteOrder) {
       for (const ByteOrder order : {ByteOrder::little, ByteOrder::big}) {
         test::SyntheticKernel k(shape(page_shift, variant, order));
         k.map({kModules + 3 * k.machine().page()}, k.own(0x77), page_shift);
-        const auto layout = layout_of(k);
+        const auto layout = k.layout();
         ASSERT_TRUE(layout) << layout.message();
         EXPECT_EQ(layout->no_tables, "");
         AddressSpace memory(*layout, k.memory);
@@ -66,16 +62,16 @@ TEST(Mips64, EntriesOfAnyPageSizeAndByteOrder) {
 // table.
 TEST(Mips64, ARootOfTwoPages) {
   test::SyntheticKernel k(shape(14));
-  EXPECT_EQ(layout_of(k)->table.levels.front().bits, 11U);
+  EXPECT_EQ(k.layout()->table.levels.front().bits, 11U);
   for (std::uint64_t i = 0; i < 2048; ++i) {
     k.put_word(k.pgd() + 16384 + i * 8, k.get_word(k.pgd() + 1024 * 8));
   }
-  EXPECT_EQ(layout_of(k)->table.levels.front().bits, 12U);
+  EXPECT_EQ(k.layout()->table.levels.front().bits, 12U);
 }
 
 TEST(Mips64, Segments) {
   const test::SyntheticKernel k(shape(12));
-  const auto layout = layout_of(k);
+  const auto layout = k.layout();
   ASSERT_TRUE(layout);
   EXPECT_EQ(layout->linear.front().vaddr.value, 0x9800000000000000U) << "as tables are cached";
   AddressSpace memory(*layout, k.memory);
@@ -98,8 +94,8 @@ TEST(Mips64, TheRootIsAPageInAWindow) {
   test::SyntheticKernel k(shape(12));
   for (const char* value : {"c000000000c00000", "ffffffffc0c00000", "ffffffff80c00008", "c00000"}) {
     k.note.set("SYMBOL(swapper_pg_dir)", value);
-    ASSERT_FALSE(layout_of(k)) << value;
-    EXPECT_NE(layout_of(k).message().find("swapper_pg_dir"), std::string::npos);
+    ASSERT_FALSE(k.layout()) << value;
+    EXPECT_NE(k.layout().message().find("swapper_pg_dir"), std::string::npos);
   }
   EXPECT_TRUE(test::Note::real("mips64el-6.1.0-50-5kc-malta").get("SYMBOL(swapper_pg_dir)"));
 }
@@ -110,7 +106,7 @@ TEST(Mips64, TablesThatAreNotUnderstoodAreNotUsed) {
   for (std::uint64_t i = 0; i < 8; ++i) {  // cached in another way than the direct map
     wrong.map({kVmalloc + (i + 2) * 4096}, wrong.own(0x1f0), 12);
   }
-  const auto whole = layout_of(wrong);
+  const auto whole = wrong.layout();
   ASSERT_TRUE(whole);
   AddressSpace memory(*whole, wrong.memory);
   const WalkObserver spoil = [&](const WalkStep& step) {
@@ -120,7 +116,7 @@ TEST(Mips64, TablesThatAreNotUnderstoodAreNotUsed) {
     }
   };
   ASSERT_TRUE(memory.walk({kVmalloc + 2 * 4096}, &spoil));
-  const auto layout = layout_of(wrong);
+  const auto layout = wrong.layout();
   ASSERT_TRUE(layout);
   EXPECT_NE(layout->no_tables.find("swapper_pg_dir"), std::string::npos);
   EXPECT_EQ(layout->table.decode, nullptr);

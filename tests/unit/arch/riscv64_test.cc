@@ -188,7 +188,7 @@ TEST(Riscv64, ScatteredPagesOfVmalloc) {
     }
     // 64 KiB in one page, which each of 16 entries says.
     for (std::uint64_t i = 0; i < 16; ++i) k.map({vmalloc + 0x10000 + i * 4096}, k.own(0x60), 12);
-    const auto layout = riscv64().detect_layout(k.memory, Vmcoreinfo(k.note.text()));
+    const auto layout = k.layout();
     ASSERT_TRUE(layout) << layout.message();
     AddressSpace memory(*layout, k.memory);
     for (std::uint64_t i = 0; i < 8; ++i) {
@@ -204,7 +204,7 @@ TEST(Riscv64, ScatteredPagesOfVmalloc) {
 TEST(Riscv64, TablesThatContradictTheNoteAreAnError) {
   test::SyntheticKernel k(shape("sv39"));
   k.map({k.machine().direct}, {kRam + 0x40000000}, 30);
-  const auto layout = riscv64().detect_layout(k.memory, Vmcoreinfo(k.note.text()));
+  const auto layout = k.layout();
   ASSERT_FALSE(layout);
   EXPECT_NE(layout.message().find("phys_ram_base"), std::string::npos);
 }
@@ -213,7 +213,7 @@ TEST(Riscv64, TablesThatContradictTheNoteAreAnError) {
 TEST(Riscv64, TheDirectMapMayBeginWithTheImage) {
   test::SyntheticKernel k(shape("sv39"));
   k.note.set("NUMBER(phys_ram_base)", static_cast<long long>(kRam - 0x200000));
-  const auto layout = riscv64().detect_layout(k.memory, Vmcoreinfo(k.note.text()));
+  const auto layout = k.layout();
   ASSERT_TRUE(layout) << layout.message();
   EXPECT_EQ(layout->linear[0].paddr.value, kRam);
 }

@@ -2,19 +2,20 @@
 // sh: segments, where memory begins, and tables entry by entry (SH-4 manual, 3.2 and 3.3).
 #include "arch/arch.h"
 #include "mm-model/address_space.h"
+#include "tests/unit/arch/scattered_pages.h"
+#include "tests/unit/support/entry_walk.h"
 #include "tests/unit/support/note.h"
 #include "tests/unit/support/synthetic_kernel.h"
 
 #include <elf.h>
 #include <gtest/gtest.h>
 
-#include <array>
-
 namespace vmsift {
 namespace {
 
 using test::KernelShape;
 using test::SyntheticKernel;
+using test::walk;
 
 const Arch& sh() {
   return *find_arch(EM_SH, "", 4);
@@ -39,10 +40,6 @@ KernelShape shape(const Kind& kind) {
   return s;
 }
 
-Result<AddressLayout> layout_of(const SyntheticKernel& k) {
-  return sh().detect_layout(k.memory, Vmcoreinfo(k.note.text()));
-}
-
 TEST(Sh, ItsNames) {
   EXPECT_EQ(find_arch(EM_NONE, "sh4a", 4), &sh());
   EXPECT_EQ(find_arch(EM_NONE, "sh", 4), &sh());
@@ -62,24 +59,14 @@ TEST_P(ShKernel, ScatteredPagesAreReadInOne) {
   SyntheticKernel kernel(shape(GetParam()));
   const std::uint64_t page = kernel.machine().page();
   const VirtAddr start{0xc0800000 + page};
-  const std::array<Pfn, 3> pages = {0x60, 0x50, 0x70};
-  for (std::size_t i = 0; i < pages.size(); ++i) {
-    kernel.map(start + i * page, kernel.own(pages[i]), GetParam().page_shift);
-    kernel.memory.put(kernel.own(pages[i]) + (page - 4), std::uint32_t(0x100 + i));
-  }
-  const auto layout = layout_of(kernel);
+  const test::ScatteredPages pages(kernel, start);
+  const auto layout = kernel.layout();
   ASSERT_TRUE(layout) << layout.message();
   EXPECT_EQ(layout->no_tables, "");
   EXPECT_FALSE(layout->tables_map_image);
   EXPECT_EQ(layout->table.root, kernel.pgd());
   AddressSpace memory(*layout, kernel.memory);
-  std::vector<std::byte> all(3 * page);
-  ASSERT_TRUE(memory.read(start, all));
-  for (std::size_t i = 0; i < pages.size(); ++i) {
-    EXPECT_EQ(load<std::uint32_t>(&all[(i + 1) * page - 4], GetParam().order), 0x100 + i);
-  }
-  EXPECT_FALSE(memory.translate(start + 3 * page));
-  EXPECT_FALSE(memory.translate({start.value - page}));
+  pages.expect_in(memory);
   EXPECT_FALSE(memory.translate({start.value | std::uint64_t{1} << 32})) << "torn";
   EXPECT_FALSE(memory.translate({start.value - 0x40000000 - 0x40000000})) << "of a process";
   const PhysAddr text = kernel.own(0x210);
@@ -89,7 +76,7 @@ TEST_P(ShKernel, ScatteredPagesAreReadInOne) {
 // P2 is P1 without the cache; with 32 bits it is not.
 TEST(Sh, Segments) {
   const SyntheticKernel low(shape({12, "", 128, ByteOrder::little}));
-  const auto first = layout_of(low);
+  const auto first = low.layout();
   ASSERT_TRUE(first);
   ASSERT_EQ(first->linear.size(), 2U);
   EXPECT_EQ(first->linear[0].vaddr.value, 0x80000000U);
@@ -100,7 +87,7 @@ TEST(Sh, Segments) {
   EXPECT_FALSE(memory.translate({0x7fffffff}));
 
   const SyntheticKernel high(shape({12, "", 1024, ByteOrder::little}));
-  const auto second = layout_of(high);
+  const auto second = high.layout();
   ASSERT_TRUE(second);
   ASSERT_EQ(second->linear.size(), 1U);
   AddressSpace memory_above(*second, high.memory);
@@ -112,13 +99,13 @@ TEST(Sh, HeadersSayWhereP1Is) {
   SyntheticKernel kernel(shape({12, "", 1024, ByteOrder::little}));
   // Memory at 0 that could be it too.
   kernel.memory.add({0, 0x400});
-  EXPECT_EQ(layout_of(kernel)->linear.at(0).paddr.value, 0U);
+  EXPECT_EQ(kernel.layout()->linear.at(0).paddr.value, 0U);
   auto& ranges = kernel.memory.edit_info().virtual_ranges;
   ranges = {{{0x80000000}, {0x40000000}, 0x8000000}};
-  EXPECT_EQ(layout_of(kernel)->linear.at(0).paddr.value, 0x40000000U);
+  EXPECT_EQ(kernel.layout()->linear.at(0).paddr.value, 0x40000000U);
   for (const std::uint64_t wrong : {0x41000000ULL, 0x140000000ULL, ~0ULL << 12}) {
     ranges = {{{0x80000000}, {wrong}, 0x8000000}};
-    const auto layout = layout_of(kernel);
+    const auto layout = kernel.layout();
     ASSERT_FALSE(layout) << std::hex << wrong;
     EXPECT_NE(layout.message().find("512 MiB"), std::string::npos);
   }
@@ -128,16 +115,16 @@ TEST(Sh, BadNotes) {
   for (const char* text : {"0", "c0200000", "a0200000", "7fffffff", "180200000"}) {
     SyntheticKernel kernel(shape({12, "", 0, ByteOrder::little}));
     kernel.note.set("SYMBOL(_stext)", text);
-    ASSERT_FALSE(layout_of(kernel)) << text;
-    EXPECT_NE(layout_of(kernel).message().find("_stext"), std::string::npos);
+    ASSERT_FALSE(kernel.layout()) << text;
+    EXPECT_NE(kernel.layout().message().find("_stext"), std::string::npos);
   }
   SyntheticKernel kernel(shape({12, "", 0, ByteOrder::little}));
   kernel.note.set("SYMBOL(_stext)", "9f000000");
-  EXPECT_FALSE(layout_of(kernel)) << "in no memory";
+  EXPECT_FALSE(kernel.layout()) << "in no memory";
   kernel.note.set_hex("SYMBOL(_stext)", 0x80000000 + kernel.end() * 4096);
-  EXPECT_FALSE(layout_of(kernel)) << "right behind memory";
+  EXPECT_FALSE(kernel.layout()) << "right behind memory";
   kernel.note.remove("SYMBOL(_stext)");
-  EXPECT_EQ(layout_of(kernel).message(), "SYMBOL(_stext) is missing");
+  EXPECT_EQ(kernel.layout().message(), "SYMBOL(_stext) is missing");
 }
 
 // Memory is read all the same, and what tables map is said to be out of reach.
@@ -146,7 +133,7 @@ TEST(Sh, TablesThatAreNotUnderstoodAreNotUsed) {
        {"0", "c0300000", "a0300000", "80400000", "9ffff000", "180300000", "zz"}) {
     SyntheticKernel kernel(shape({12, "", 0, ByteOrder::little}));
     kernel.note.set("SYMBOL(swapper_pg_dir)", root);
-    const auto layout = layout_of(kernel);
+    const auto layout = kernel.layout();
     ASSERT_TRUE(layout) << root;
     EXPECT_NE(layout->no_tables.find("swapper_pg_dir"), std::string::npos) << root;
     EXPECT_TRUE(layout->table.levels.empty());
@@ -154,33 +141,20 @@ TEST(Sh, TablesThatAreNotUnderstoodAreNotUsed) {
   }
   SyntheticKernel kernel(shape({12, "", 0, ByteOrder::big}));
   kernel.note.set("CONFIG_X2TLB", "y");
-  EXPECT_NE(layout_of(kernel)->no_tables.find("3 levels"), std::string::npos);
+  EXPECT_NE(kernel.layout()->no_tables.find("3 levels"), std::string::npos);
 }
 
 TEST(Sh, PagesOfOtherSizesAreNotKnown) {
   SyntheticKernel kernel(shape({12, "", 0, ByteOrder::little}));
   kernel.memory.edit_info().page_size = 32768;
-  ASSERT_FALSE(layout_of(kernel));
-  EXPECT_NE(layout_of(kernel).message().find("32768"), std::string::npos);
+  ASSERT_FALSE(kernel.layout());
+  EXPECT_NE(kernel.layout().message().find("32768"), std::string::npos);
 }
 
 // ---- tables ----
 
-template <class Entry>
-std::optional<Translation> walk(const PageTable& table, std::uint64_t vaddr,
-                                const std::vector<Entry>& entries,
-                                std::vector<std::uint64_t>* asked = nullptr) {
-  std::size_t next = 0;
-  return walk_page_table(table, {vaddr}, [&](PhysAddr at, std::span<std::byte> into) {
-    if (asked != nullptr) asked->push_back(at.value);
-    if (next == entries.size() || into.size() != sizeof(Entry)) return false;
-    store(into.data(), entries[next++], table.order);
-    return true;
-  });
-}
-
 PageTable table_of(const Kind& kind) {
-  return layout_of(SyntheticKernel(shape(kind)))->table;
+  return SyntheticKernel(shape(kind)).layout()->table;
 }
 
 TEST(Sh, TwoLevels) {

@@ -2,23 +2,19 @@
 // sparc64: image and memory by the headers, and tables entry by entry.
 #include "arch/arch.h"
 #include "mm-model/address_space.h"
+#include "tests/unit/arch/scattered_pages.h"
+#include "tests/unit/support/entry_walk.h"
 #include "tests/unit/support/note.h"
 #include "tests/unit/support/synthetic_kernel.h"
 
-#include <elf.h>
 #include <gtest/gtest.h>
-
-#include <array>
 
 namespace vmsift {
 namespace {
 
 using test::KernelShape;
 using test::SyntheticKernel;
-
-const Arch& sparc64() {
-  return *find_arch(EM_SPARCV9, "", 8);
-}
+using test::walk;
 
 KernelShape shape(const char* variant = "", Pfn first_pfn = 0x20000) {
   KernelShape s;
@@ -31,10 +27,6 @@ KernelShape shape(const char* variant = "", Pfn first_pfn = 0x20000) {
   return s;
 }
 
-Result<AddressLayout> layout_of(const SyntheticKernel& k) {
-  return sparc64().detect_layout(k.memory, Vmcoreinfo(k.note.text()));
-}
-
 class Sparc64Kernel : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Variants, Sparc64Kernel, testing::Values("", "sun4u"),
                          [](const auto& v) { return "v" + std::string(v.param); });
@@ -42,24 +34,14 @@ INSTANTIATE_TEST_SUITE_P(Variants, Sparc64Kernel, testing::Values("", "sun4u"),
 TEST_P(Sparc64Kernel, ScatteredPagesAreReadInOne) {
   SyntheticKernel kernel(shape(GetParam()));
   const VirtAddr start{0x100002000};  // of vmalloc
-  const std::array<Pfn, 3> pages = {0x60, 0x50, 0x70};
-  for (std::size_t i = 0; i < pages.size(); ++i) {
-    kernel.map(start + i * 8192, kernel.own(pages[i]), 13);
-    kernel.memory.put(kernel.own(pages[i]) + 8188, std::uint32_t(0x100 + i));
-  }
-  const auto layout = layout_of(kernel);
+  const test::ScatteredPages pages(kernel, start);
+  const auto layout = kernel.layout();
   ASSERT_TRUE(layout) << layout.message();
   EXPECT_EQ(layout->no_tables, "");
   EXPECT_FALSE(layout->tables_map_image);
   EXPECT_EQ(layout->table.root, kernel.pgd());
   AddressSpace memory(*layout, kernel.memory);
-  std::vector<std::byte> all(3 * 8192);
-  ASSERT_TRUE(memory.read(start, all));
-  for (std::size_t i = 0; i < pages.size(); ++i) {
-    EXPECT_EQ(load<std::uint32_t>(&all[i * 8192 + 8188], ByteOrder::big), 0x100 + i);
-  }
-  EXPECT_FALSE(memory.translate(start + 3 * 8192));
-  EXPECT_FALSE(memory.translate({start.value - 8192}));
+  pages.expect_in(memory);
   EXPECT_EQ(memory.translate({0x10000000})->paddr, kernel.own(0x211)) << "modules";
   EXPECT_EQ(memory.translate(kernel.image(kernel.own(0x210)))->paddr, kernel.own(0x210));
   EXPECT_EQ(memory.translate(kernel.direct(kernel.own(0x900)))->paddr, kernel.own(0x900));
@@ -76,7 +58,7 @@ TEST(Sparc64, PageOffsetByAnyPartOfMemory) {
     ranges = {{{offset + 0x40000000}, {0x40000000}, 0x8000},
               {{offset + 0x50000000}, {0x50000000}, 0x8000},
               ranges.back()};
-    const auto layout = layout_of(kernel);
+    const auto layout = kernel.layout();
     ASSERT_TRUE(layout) << layout.message();
     ASSERT_EQ(layout->linear.size(), 1U);
     EXPECT_EQ(layout->linear[0].vaddr.value, offset);
@@ -90,15 +72,15 @@ TEST(Sparc64, HeadersThatContradict) {
   auto& ranges = kernel.memory.edit_info().virtual_ranges;
   const VirtualRange memory = ranges.at(0), image = ranges.at(1);
   ranges = {image};
-  EXPECT_NE(layout_of(kernel).message().find("PAGE_OFFSET"), std::string::npos);
+  EXPECT_NE(kernel.layout().message().find("PAGE_OFFSET"), std::string::npos);
   ranges = {image, {{0xffffff8000000000}, {0}, 0x2000}};
-  EXPECT_NE(layout_of(kernel).message().find("PAGE_OFFSET"), std::string::npos) << "39 bits";
+  EXPECT_NE(kernel.layout().message().find("PAGE_OFFSET"), std::string::npos) << "39 bits";
   ranges = {memory};
-  EXPECT_NE(layout_of(kernel).message().find("swapper_pg_dir"), std::string::npos);
+  EXPECT_NE(kernel.layout().message().find("swapper_pg_dir"), std::string::npos);
   for (const std::uint64_t wrong :
        {0xffff900000000000ULL, 0xffffff8000000000ULL, 0xfffff80000000000ULL, ~0ULL}) {
     ranges = {image, memory, {{wrong}, {0}, 0x2000}};
-    const auto layout = layout_of(kernel);
+    const auto layout = kernel.layout();
     ASSERT_FALSE(layout) << std::hex << wrong;
     EXPECT_NE(layout.message().find("PAGE_OFFSET"), std::string::npos);
   }
@@ -108,7 +90,7 @@ TEST(Sparc64, HeadersThatContradict) {
 TEST(Sparc64, TheImageEndsWhereItMust) {
   SyntheticKernel kernel(shape());
   kernel.memory.edit_info().virtual_ranges.at(1).size = ~std::uint64_t{0} >> 1;
-  const auto layout = layout_of(kernel);
+  const auto layout = kernel.layout();
   ASSERT_TRUE(layout) << layout.message();
   EXPECT_EQ(layout->image.at(0).vaddr.value + layout->image.at(0).size, 0x8000000U);
 }
@@ -117,12 +99,12 @@ TEST(Sparc64, BadNotes) {
   for (const char* root : {"0", "3fe000", "8000000", "ffff800000300000", "7ffe000", "zz"}) {
     SyntheticKernel kernel(shape());
     kernel.note.set("SYMBOL(swapper_pg_dir)", root);
-    ASSERT_FALSE(layout_of(kernel)) << root;
-    EXPECT_NE(layout_of(kernel).message().find("swapper_pg_dir"), std::string::npos);
+    ASSERT_FALSE(kernel.layout()) << root;
+    EXPECT_NE(kernel.layout().message().find("swapper_pg_dir"), std::string::npos);
   }
   SyntheticKernel kernel(shape());
   kernel.memory.edit_info().page_size = 4096;
-  EXPECT_NE(layout_of(kernel).message().find("4096"), std::string::npos);
+  EXPECT_NE(kernel.layout().message().find("4096"), std::string::npos);
 }
 
 // Two entries of 4 bytes each, as kernels before 3.18 have them, are no entry of 8.
@@ -131,36 +113,24 @@ TEST(Sparc64, RootsOfOlderKernelsAreNotUsed) {
        {0x0001234500012346ULL, 0x0000000000012346ULL, 0x0001234500000000ULL, ~0ULL}) {
     SyntheticKernel kernel(shape());
     kernel.put_word(kernel.pgd() + 5 * 8, entry);
-    const auto layout = layout_of(kernel);
+    const auto layout = kernel.layout();
     ASSERT_TRUE(layout) << layout.message();
     EXPECT_NE(layout->no_tables.find("3.18"), std::string::npos);
     EXPECT_TRUE(layout->table.levels.empty());
   }
   SyntheticKernel empty(shape());
   for (std::uint64_t i = 0; i < 1024; ++i) empty.put_word(empty.pgd() + i * 8, 0);
-  EXPECT_NE(layout_of(empty)->no_tables, "");
+  EXPECT_NE(empty.layout()->no_tables, "");
 }
 
 // ---- tables ----
-
-std::optional<Translation> walk(const PageTable& table, std::uint64_t vaddr,
-                                const std::vector<std::uint64_t>& entries,
-                                std::vector<std::uint64_t>* asked = nullptr) {
-  std::size_t next = 0;
-  return walk_page_table(table, {vaddr}, [&](PhysAddr at, std::span<std::byte> into) {
-    if (asked != nullptr) asked->push_back(at.value);
-    if (next == entries.size()) return false;
-    store(into.data(), entries[next++], table.order);
-    return true;
-  });
-}
 
 TEST(Sparc64, Entries) {
   constexpr std::uint64_t kValid = std::uint64_t{1} << 63, kHuge = std::uint64_t{1} << 56;
   constexpr std::uint64_t k4v = kValid | std::uint64_t{0xf} << 58 | 0x740;
   constexpr std::uint64_t k4u = kValid | 0xfb6;
   constexpr std::uint64_t kAt = 0x8123456789abc;
-  const PageTable table = layout_of(SyntheticKernel(shape()))->table;
+  const PageTable table = SyntheticKernel(shape()).layout()->table;
   for (const std::uint64_t page : {k4v, k4u}) {
     const auto at = [&](const std::vector<std::uint64_t>& e) { return walk(table, kAt, e); };
     EXPECT_EQ(at({0x2000, 0x4000, 0x6000, page | 0x12345678a000})->paddr.value,

@@ -74,6 +74,18 @@ TEST_P(VirtualMapsTest, WhatFollowsTheImageBelongsToItWhereItIsMappedAlike) {
   EXPECT_EQ(pieces[2], piece(18));
 }
 
+TEST_P(VirtualMapsTest, AnImageOfManyGigabytesEnds) {
+  AddressLayout found = layout();
+  const VirtualRange image{{direct() + (std::uint64_t{1} << 40)}, {}, std::uint64_t{4} << 30};
+  for (std::uint64_t at = 0; at < image.size; at += 1U << 30) {
+    kernel_.map(image.vaddr + at, image.paddr + at, 30);
+  }
+  found.image = {image};
+  const auto pieces = find_virtual_maps(kernel_.memory, &found).image;
+  ASSERT_EQ(pieces.size(), 1U);
+  EXPECT_EQ(pieces.front(), (VirtualRange{image.vaddr, image.paddr, std::uint64_t{2} << 30}));
+}
+
 TEST_P(VirtualMapsTest, AnImageOfManyPiecesEnds) {
   AddressLayout found = layout();
   const VirtualRange image{{kImageMap + (512U << 20)}, {0x40000000}, 2U << 20};

@@ -138,6 +138,19 @@ TEST(Vmcoreinfo, TextBeyondTheBoundIsIgnored) {
   EXPECT_FALSE(Vmcoreinfo(split).size("page"));
 }
 
+TEST(Vmcoreinfo, TheReleaseIsTwoNumbers) {
+  const auto of = [](const std::string& text) { return Vmcoreinfo("OSRELEASE=" + text).release(); };
+  EXPECT_EQ(of("6.12.117+deb13-amd64"), (KernelRelease{6, 12}));
+  EXPECT_EQ(of("2.6.32"), (KernelRelease{2, 6}));
+  EXPECT_EQ(of("7.0-rc1"), (KernelRelease{7, 0}));
+  EXPECT_GT(of("6.10"), (KernelRelease{6, 9}));
+  for (const char* bad : {"", "6", "6.", ".1", "6,1", "6.x", "six.1", "-6.1", "6.-1",
+                          "4294967296.1", "6.4294967296"}) {
+    EXPECT_FALSE(of(bad)) << bad;
+  }
+  EXPECT_FALSE(Vmcoreinfo("PAGESIZE=4096").release());
+}
+
 TEST(Vmcoreinfo, ReadsEveryLineOfARealNote) {
   for (const char* name : {"amd64-5.10.0-32-amd64", "amd64-6.1.0-50-amd64",
                            "amd64-6.12.107+deb13-amd64", "amd64-7.3.4+deb13-amd64"}) {

@@ -6,8 +6,6 @@
 
 #include <elf.h>
 
-#include <stdexcept>
-
 namespace vmsift::test {
 namespace {
 
@@ -36,12 +34,7 @@ void describe(const SyntheticKernel& kernel, Note& note) {
 }  // namespace
 
 Machine make_arm(const KernelShape& shape) {
-  const bool lpae = shape.variant.starts_with("lpae");
-  const bool half = shape.variant.ends_with("2g");
-  if (shape.variant !=
-      std::string(lpae ? "lpae" : "") + (lpae && half ? "-" : "") + (half ? "2g" : "")) {
-    throw std::runtime_error(shape.variant + " is no variant of arm");
-  }
+  const auto [lpae, half] = low_memory_variant(shape, "lpae");
   Machine m;
   m.arch = find_arch(EM_ARM, {}, 4);
   m.word = 4;

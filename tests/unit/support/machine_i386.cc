@@ -6,8 +6,6 @@
 
 #include <elf.h>
 
-#include <stdexcept>
-
 namespace vmsift::test {
 namespace {
 
@@ -36,12 +34,7 @@ void describe(const SyntheticKernel& kernel, Note& note) {
 }  // namespace
 
 Machine make_i386(const KernelShape& shape) {
-  const bool pae = shape.variant.starts_with("pae");
-  const bool half = shape.variant.ends_with("2g");
-  if (shape.variant !=
-      std::string(pae ? "pae" : "") + (pae && half ? "-" : "") + (half ? "2g" : "")) {
-    throw std::runtime_error(shape.variant + " is no variant of i386");
-  }
+  const auto [pae, half] = low_memory_variant(shape, "pae");
   Machine m;
   m.arch = find_arch(EM_386, {}, 4);
   m.word = 4;

@@ -39,6 +39,10 @@ KernelModel SyntheticKernel::model() const {
   return KernelModel::detect(Vmcoreinfo(note.text()), memory, {.archs = archs});
 }
 
+Result<AddressLayout> SyntheticKernel::layout() const {
+  return machine_.arch->detect_layout(memory, Vmcoreinfo(note.text()));
+}
+
 void SyntheticKernel::expect(Pfn pfn, std::uint64_t pages, PageClass c) {
   std::fill_n(expected.begin() + static_cast<std::ptrdiff_t>(pfn), pages, c);
 }

@@ -59,6 +59,7 @@ class SyntheticKernel {
   std::vector<PageClass> expected;  // by page frame; kernel until something was put there
 
   [[nodiscard]] KernelModel model() const;
+  [[nodiscard]] Result<AddressLayout> layout() const;  // as its note and headers tell
 
   void free_block(Pfn pfn, unsigned order);
   void unaccepted(Pfn pfn);

@@ -76,6 +76,15 @@ void link_empty_entries(SyntheticKernel& kernel) {
   EmptyEntries(kernel).link(kernel.pgd(), 0);
 }
 
+LowMemoryVariant low_memory_variant(const KernelShape& shape, const std::string& wide) {
+  const std::string& variant = shape.variant;
+  if (variant.empty()) return {};
+  if (variant == wide) return {.wide = true};
+  if (variant == "2g") return {.at_2g = true};
+  if (variant == wide + "-2g") return {.wide = true, .at_2g = true};
+  throw std::runtime_error(variant + " is no variant of " + shape.machine);
+}
+
 Machine make_machine(const KernelShape& shape) {
   std::string_view name = shape.machine;
   if (name.empty()) name = shape.made_up_word != 0 ? "made-up" : "x86_64";

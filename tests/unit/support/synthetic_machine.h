@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -54,6 +55,13 @@ Machine make_machine(const KernelShape& shape);
 // As Linux of mips and loongarch has them: entries that map nothing point to an empty table of the
 // next level, one for each level.
 void link_empty_entries(SyntheticKernel& kernel);
+
+// "", WIDE, "2g" or WIDE-2g, where WIDE names tables of 8-byte entries; anything else throws.
+struct LowMemoryVariant {
+  bool wide = false;
+  bool at_2g = false;  // PAGE_OFFSET; else 3 GiB
+};
+LowMemoryVariant low_memory_variant(const KernelShape& shape, const std::string& wide);
 
 // machine_NAME.cc
 Machine make_arm(const KernelShape& shape);
